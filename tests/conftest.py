@@ -1,0 +1,17 @@
+"""Make the pack importable as `drawthings`, whatever its folder is called.
+
+The root `__init__.py` wants ComfyUI, so it is not executed: all code is imported
+under one name from a synthetic package.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_pack = types.ModuleType("drawthings")
+_pack.__path__ = [str(ROOT)]
+sys.modules.setdefault("drawthings", _pack)
