@@ -7,6 +7,7 @@ DrawThingsError
 │   └── ModelNotFound      the server does not have that model: choose another
 └── ServerError            something between here and the server
     ├── ServerUnreachable  start the server, check address and port
+    │   └── NoAnswer       it is there but silent: it may be busy
     ├── TrustError         TLS: the certificate is not the one that is trusted
     ├── SecretRejected     the shared secret is missing or wrong
     ├── ProtocolError      the server sent what the protocol does not allow
@@ -54,6 +55,10 @@ class ServerError(DrawThingsError):
 
 class ServerUnreachable(ServerError):
     """No Draw Things server answers at the address."""
+
+
+class NoAnswer(ServerUnreachable):
+    """The server took too long to answer; it may be busy with another picture."""
 
 
 class TrustError(ServerError):

@@ -13,16 +13,12 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-_FILE = "imageService.proto"
-
 _pool = descriptor_pool.DescriptorPool()
 _schema = descriptor_pb2.FileDescriptorSet.FromString(
     resources.files(__package__).joinpath("schema.binpb").read_bytes()
 )
 for _file in _schema.file:
-    _pool.Add(_file) if not hasattr(_pool, "AddSerializedFile") else _pool.AddSerializedFile(
-        _file.SerializeToString()
-    )
+    _pool.AddSerializedFile(_file.SerializeToString())
 
 
 def _message(name: str) -> Any:
@@ -62,7 +58,7 @@ SERVICE = "ImageGenerationService"
 class Method:
     """One method of the service: its path and the two ends of its messages."""
 
-    __slots__ = ("name", "path", "parse_reply", "parse_request", "serialize")
+    __slots__ = ("name", "parse_reply", "parse_request", "path", "serialize")
 
     def __init__(self, name: str, request: Any, reply: Any) -> None:
         self.name = name

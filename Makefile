@@ -1,0 +1,92 @@
+# Everything a developer runs. Whatever a target needs and does not find, it installs into
+# .build; nothing outside the checkout is touched.
+
+PYTHON ?= python3
+VENV := .build/venv
+PY := $(VENV)/bin/python
+NPM := .build/npm
+TYPES := .build/types
+
+.DEFAULT_GOAL := help
+.PHONY: help venv comfyui-install lint lint-python lint-web format test test-fast test-core \
+	test-nodes test-comfy test-browser demo comfyui clean
+
+help:
+	@echo "make test       lint and every test: core, nodes, ComfyUI, browser"
+	@echo "make test-fast  the tests of dt_core, which need no ComfyUI"
+	@echo "make lint       ruff, mypy and tsc"
+	@echo "make format     let ruff rewrite the Python files"
+	@echo "make demo       three example workflows into demo/"
+	@echo "make comfyui    the simulator and a ComfyUI to click around in"
+	@echo "make clean      remove all that these left behind"
+
+# --- environments
+
+venv: $(VENV)/stamp
+
+$(VENV)/stamp: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -qq -r requirements-dev.txt
+	@touch $@
+
+comfyui-install: venv
+	@$(PY) -m tools.comfyui install
+
+$(NPM)/stamp: tools/web_types/package.json
+	@mkdir -p $(NPM)
+	@cp $< $(NPM)/
+	npm install --prefix $(NPM) --no-package-lock --no-audit --no-fund --ignore-scripts --silent
+	@touch $@
+
+# --- checks
+
+lint: lint-python lint-web
+
+lint-python: venv
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	@mkdir -p $(TYPES) && ln -sfn ../.. $(TYPES)/drawthings
+	cd $(TYPES) && $(CURDIR)/$(VENV)/bin/mypy --config-file $(CURDIR)/pyproject.toml \
+		--cache-dir $(CURDIR)/.mypy_cache \
+		-p drawthings.dt_core -p drawthings.nodes -p drawthings.tools
+
+lint-web:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tsc; \
+	else echo "Node.js is not installed: the type check of web/ is left out." >&2; fi
+
+.PHONY: tsc
+tsc: $(NPM)/stamp
+	$(NPM)/node_modules/.bin/tsc --project tools/web_types/tsconfig.json
+
+format: venv
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+test-fast test-core: venv
+	$(PY) -m pytest tests/core
+
+# These need ComfyUI's modules in their own process, so they run in its Python.
+test-nodes: comfyui-install
+	$(PY) -m tools.comfyui python -m pytest tests/nodes
+
+test-comfy: comfyui-install
+	$(PY) -m pytest tests/comfy
+
+test-browser: comfyui-install
+	$(PY) -m pytest tests/browser
+
+test: lint test-nodes
+	$(PY) -m pytest tests/core tests/comfy tests/browser
+
+# --- the product at work
+
+demo: comfyui-install
+	@$(PY) -m tools.demo
+
+comfyui: comfyui-install
+	@$(PY) -m tools.comfyui
+
+clean:
+	rm -rf .build build dist demo artifacts .pytest_cache tests/.pytest_cache .mypy_cache \
+		.ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

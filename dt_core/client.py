@@ -1,0 +1,234 @@
+"""`Client` and `AsyncClient`: what one can ask of a Draw Things server.
+
+Both are thin faces of the same core: calls run on the one cached channel of the server
+(`channel`), generations in a thread of their own (`job`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from . import _wire, channel, preflight
+from .catalog import Catalog
+from .errors import ModelNotFound, NoAnswer, ProtocolError, SecretRejected
+from .events import Event, Started
+from .job import AsyncEvents, Job
+from .profile import ServerProfile, default_profile
+from .request import GenerationRequest, Resolved, build, resolve
+
+ECHO_TIMEOUT_S = 10.0
+FILES_TIMEOUT_S = 30.0
+CATALOG_AGE_S = 60.0  # a catalogue older than this is asked for again before a generation
+
+
+@dataclass(frozen=True, slots=True)
+class FileStatus:
+    """Whether the server has a file, and its SHA-256 (32 bytes) where it was asked for."""
+
+    name: str
+    exists: bool
+    sha256: bytes | None = None
+
+
+class Client:
+    """A Draw Things server, synchronously. Cheap to make: connects when first used.
+
+    Every method raises a ServerError for what goes wrong on the way: ServerUnreachable,
+    NoAnswer, TrustError, SecretRejected, ProtocolError.
+    """
+
+    def __init__(
+        self,
+        profile: ServerProfile | None = None,
+        *,
+        secret: str | None = None,
+        name: str = "drawthings-nodes",
+    ) -> None:
+        self.profile = profile if profile is not None else default_profile()
+        self._secret = secret
+        self._name = name
+        self._catalog: Catalog | None = None
+        self._catalog_time = 0.0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Client({self.profile!r})"
+
+    @property
+    def security(self) -> str:
+        """How the connection is secured, in words. Connects if needed."""
+        return self._connect().security
+
+    @property
+    def known_catalog(self) -> Catalog | None:
+        """What the server last told, without asking it."""
+        with self._lock:
+            return self._catalog
+
+    def echo(self, timeout_s: float = ECHO_TIMEOUT_S) -> Catalog:
+        """Ask the server what it has (docs/protocol.md 6.1)."""
+        request = _wire.EchoRequest(name=self._name, sharedSecret=self._secret)
+        reply = self._ask(_wire.ECHO, request, timeout_s)
+        if reply.sharedSecretMissing:
+            given = "is wrong" if self._secret else "is missing"
+            raise SecretRejected(
+                f"The server at {self.profile.address} wants a shared secret, and ours {given}: "
+                "store it and name it in DT Server."
+            )
+        catalog = Catalog.from_reply(reply)
+        with self._lock:
+            self._catalog, self._catalog_time = catalog, time.monotonic()
+        return catalog
+
+    def catalog(self, max_age_s: float = CATALOG_AGE_S) -> Catalog:
+        """The catalogue, asked for again only if older than `max_age_s`.
+
+        A server that is too busy to answer gives the last known one.
+        """
+        with self._lock:
+            known, age_s = self._catalog, time.monotonic() - self._catalog_time
+        if known is not None and age_s <= max_age_s:
+            return known
+        try:
+            return self.echo()
+        except NoAnswer:  # started with --echo-on-queue, and busy
+            if known is None:
+                raise
+            return known
+
+    def files_exist(self, names: Iterable[str], *, hashes: bool = False) -> tuple[FileStatus, ...]:
+        """Which files the server has (docs/protocol.md 6.2), in the order of `names`.
+
+        `hashes` makes the server read every file in full while it answers nobody else.
+        """
+        wanted = list(names)
+        request = _wire.FileListRequest(
+            files=wanted, filesWithHash=wanted if hashes else (), sharedSecret=self._secret
+        )
+        timeout_s = None if hashes else FILES_TIMEOUT_S
+        reply = self._ask(_wire.FILES_EXIST, request, timeout_s)
+        if len(reply.existences) != len(wanted):
+            raise ProtocolError(
+                f"The server at {self.profile.address} answered for {len(reply.existences)} "
+                f"files instead of {len(wanted)}."
+            )
+        digests = [*reply.hashes, *[b""] * len(wanted)]
+        return tuple(
+            FileStatus(name, exists, digest or None)
+            for name, exists, digest in zip(wanted, reply.existences, digests, strict=False)
+        )
+
+    def prepare(self, request: GenerationRequest) -> tuple[Resolved, tuple[str, ...]]:
+        """Match a request with the server and check it; the warnings' sentences beside it.
+
+        Raises RequestError for what must not be sent, ModelNotFound for an unknown model.
+        """
+        try:
+            catalog = self.catalog()
+        except NoAnswer:
+            catalog = Catalog()
+        resolved = resolve(request, catalog)
+        if resolved.model is None and request.model:
+            resolved = self._find_model(request, resolved)
+        return resolved, preflight.refuse(preflight.check(resolved))
+
+    def generate(self, request: GenerationRequest) -> Job:
+        """Start a generation; returns at once.
+
+        Errors, also those of `prepare`, are raised where the job's events are taken.
+        """
+
+        def prepare() -> tuple[Event, Callable[[], Any]]:
+            resolved, warnings = self.prepare(request)
+            message = build(resolved, secret=self._secret)
+            method = _wire.GENERATE_IMAGE
+            call = self._connect().channel.unary_stream(
+                method.path,
+                request_serializer=method.serialize,
+                response_deserializer=method.parse_reply,
+            )
+            # No deadline: a queued or long generation is silent for minutes.
+            return Started(resolved, warnings), lambda: call(message)
+
+        return Job(prepare, self.profile)
+
+    def _find_model(self, request: GenerationRequest, resolved: Resolved) -> Resolved:
+        """Make sure of a model that the catalogue does not describe: the server would
+        silently take another one."""
+        file, catalog = request.model, resolved.catalog
+        if catalog is not None and catalog.browsable and not catalog.has(file):
+            resolved = resolve(request, self.echo())  # it may have come since
+            catalog = resolved.catalog
+        if resolved.model is not None or (catalog is not None and catalog.has(file)):
+            return resolved
+        if catalog is None or not catalog.browsable:
+            if self.files_exist([file])[0].exists:
+                return resolved
+            raise ModelNotFound(
+                f"The server at {self.profile.address} has no model {file!r}. It does not list "
+                "what it has: check the file name, or start it with --model-browser (in the "
+                "app: switch model browsing on)."
+            )
+        available = tuple(sorted(model.file for model in catalog.models))
+        shown = ", ".join(available[:40]) + (", …" if len(available) > 40 else "")
+        raise ModelNotFound(
+            f"The server at {self.profile.address} has no model {file!r}. "
+            f"It has: {shown or 'none'}.",
+            available,
+        )
+
+    def _connect(self) -> channel.Connection:
+        return channel.connect(self.profile, has_secret=bool(self._secret))
+
+    def _ask(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
+        call = self._connect().channel.unary_unary(
+            method.path,
+            request_serializer=method.serialize,
+            response_deserializer=method.parse_reply,
+        )
+        try:
+            return call(request, timeout=timeout_s)
+        except grpc.RpcError as error:
+            raise channel.explain(error, self.profile) from None
+
+
+class AsyncClient:
+    """The same server for asyncio; may be used from one event loop after another."""
+
+    def __init__(
+        self,
+        profile: ServerProfile | None = None,
+        *,
+        secret: str | None = None,
+        name: str = "drawthings-nodes",
+    ) -> None:
+        self.sync = Client(profile, secret=secret, name=name)
+
+    async def echo(self) -> Catalog:
+        """Ask the server what it has."""
+        return await asyncio.to_thread(self.sync.echo)
+
+    async def catalog(self, max_age_s: float = CATALOG_AGE_S) -> Catalog:
+        """The catalogue, asked for again only if older than `max_age_s`."""
+        return await asyncio.to_thread(self.sync.catalog, max_age_s)
+
+    async def files_exist(
+        self, names: Iterable[str], *, hashes: bool = False
+    ) -> tuple[FileStatus, ...]:
+        """Which files the server has, in the order of `names`."""
+        return await asyncio.to_thread(self.sync.files_exist, names, hashes=hashes)
+
+    async def generate(self, request: GenerationRequest) -> AsyncIterator[Event]:
+        """The events of one generation; leaving the loop early cancels it."""
+        events = aiter(AsyncEvents(self.sync.generate(request)))
+        async with contextlib.aclosing(events):
+            async for event in events:
+                yield event

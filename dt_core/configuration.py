@@ -1,0 +1,286 @@
+"""Values for some of the generation settings: checked once, immutable, hashable.
+
+Knows what the wire can carry (dt_core.settings) and refuses the rest. What would crash
+a server or have no effect there is for preflight to say.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from numbers import Integral, Real
+from reprlib import Repr
+from types import MappingProxyType
+from typing import Any
+
+from .choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
+from .errors import SettingsError
+from .settings import (
+    CONTROL_SETTINGS,
+    INTEGER_RANGES,
+    LORA_SETTINGS,
+    MAX_ENTRIES,
+    SETTINGS,
+    Kind,
+    Setting,
+    setting,
+)
+
+_short = Repr()
+_short.maxstring = _short.maxother = _short.maxlong = 60
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """One LoRA of a configuration; the fields are the rows of LORA_SETTINGS."""
+
+    file: str
+    weight: float = 0.6
+    mode: LoraMode = LoraMode.ALL
+
+    def __post_init__(self) -> None:
+        for row in LORA_SETTINGS:
+            value = checked(row, getattr(self, row.name), f"{row.name} of a LoRA")
+            object.__setattr__(self, row.name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlSettings:
+    """One ControlNet or adapter of a configuration; the fields are CONTROL_SETTINGS."""
+
+    file: str
+    weight: float = 1.0
+    guidance_start: float = 0.0
+    guidance_end: float = 1.0
+    no_prompt: bool = False
+    global_average_pooling: bool = True
+    down_sampling_rate: float = 1.0
+    control_mode: ControlMode = ControlMode.BALANCED
+    target_blocks: tuple[str, ...] = ()
+    input_override: ControlInputType = ControlInputType.UNSPECIFIED
+
+    def __post_init__(self) -> None:
+        for row in CONTROL_SETTINGS:
+            value = checked(row, getattr(self, row.name), f"{row.name} of a control")
+            object.__setattr__(self, row.name, value)
+
+
+def checked(row: Setting, value: object, name: str) -> Any:
+    """`value` as the wire can carry it for `row`.
+
+    Numbers of other types (NumPy's too) become int and float; a float becomes the
+    shortest decimal that names the nearest float32, so that 0.7 stays 0.7 and survives
+    the wire. `name` is what an error calls the setting.
+
+    Raises SettingsError for a wrong type and for what the wire type cannot hold.
+    """
+    if row.choices is not None:
+        return _member(row, value, name)
+    if row.kind in INTEGER_RANGES:
+        return _integer(row, value, name)
+    if row.kind is Kind.F32:
+        return _float32(value, name)
+    if row.kind is Kind.BOOL:
+        if not isinstance(value, bool):
+            raise _wrong(name, "true or false", value)
+        return value
+    if row.kind is Kind.STR:
+        return _text(value, name)
+    if row.kind is Kind.CONTROLS:
+        return _entries(value, ControlSettings, name)
+    if row.kind is Kind.LORAS:
+        return _entries(value, LoraSettings, name)
+    return tuple(_text(item, name) for item in _entries(value, str, name))
+
+
+def shortened(value: object) -> str:
+    """`value` for an error message, however long it is."""
+    try:
+        return _short.repr(value)
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        return "a huge number"
+
+
+def _wrong(name: str, wanted: str, value: object) -> SettingsError:
+    return SettingsError(f"{name} must be {wanted}, not {shortened(value)}.")
+
+
+def _whole(value: object, name: str, wanted: str = "a whole number") -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise _wrong(name, wanted, value)
+    return int(value)
+
+
+def _member(row: Setting, value: object, name: str) -> Any:
+    choices = row.choices
+    assert choices is not None  # noqa: S101
+    members = {int(member): member for member in choices}
+    wanted = f"one of {', '.join(f'{n} ({member.label})' for n, member in members.items())}"
+    if isinstance(value, Enum) and not isinstance(value, choices):
+        raise _wrong(name, wanted, value)
+    number = _whole(value, name, wanted)
+    if number not in members:
+        raise _wrong(name, wanted, value)
+    return members[number]
+
+
+def _integer(row: Setting, value: object, name: str) -> int:
+    number = _whole(value, name)
+    low, high = row.wire_range or (0, 0)
+    nearest = min(max((number + row.wire_scale // 2) // row.wire_scale * row.wire_scale, low), high)
+    if number == nearest:
+        return number
+    unit = f" {row.unit}" if row.unit else ""
+    wanted = f"{low} to {high}{unit}"
+    if row.wire_scale > 1:
+        wanted = f"a multiple of {row.wire_scale}{unit}, {wanted}"
+    raise SettingsError(
+        f"{name} must be {wanted}, not {shortened(number)}{unit}: the nearest is {nearest}{unit}."
+    )
+
+
+def _float32(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise _wrong(name, "a number", value)
+    try:
+        packed = struct.pack("<f", float(value))
+    except OverflowError:
+        packed = struct.pack("<f", math.inf)
+    (number,) = struct.unpack("<f", packed)
+    if not math.isfinite(number):
+        raise _wrong(name, "a finite number that fits in 32 bits", value)
+    for digits in range(6, 9):
+        short = float(f"{number:.{digits}g}")
+        if struct.pack("<f", short) == packed:
+            return short + 0.0  # no negative zero
+    return float(f"{number:.9g}")
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise _wrong(name, "a text", value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _wrong(name, "a text that UTF-8 can carry", value) from None
+    return str(value)
+
+
+def _entries(value: object, kind: type, name: str) -> tuple[Any, ...]:
+    wanted = f"a list of {kind.__name__}"
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise _wrong(name, wanted, value)
+    entries = tuple(value)
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise _wrong(name, wanted, entry)
+    if len(entries) > MAX_ENTRIES:
+        raise SettingsError(f"{name} has {len(entries)} entries: at most {MAX_ENTRIES} fit.")
+    return entries
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class Configuration:
+    """Generation settings, by the schema's names; holds only those that were set.
+
+        config = Configuration(model="flux_1_dev_q8p.ckpt", start_width=1024, steps=20)
+        config["steps"]            # 20
+        config["strength"]         # 0.0, what the server assumes
+        "strength" in config       # False: not set
+        config.replace(steps=4)    # another Configuration
+
+    Sizes are px. An empty text counts as not set, because a server takes an empty name
+    for a file that it has (docs/protocol.md 2.7). Values are checked against what the
+    wire can carry; see `checked`. `unknown` holds keys of the app's JSON that are newer
+    than our table.
+
+    Raises SettingsError for an unknown name and a value that cannot be.
+    """
+
+    _items: tuple[tuple[str, Any], ...]
+    _unknown: str  # JSON text: hashable, and nobody can change it
+
+    def __init__(self, /, **settings: Any) -> None:
+        self._fill(settings, {})
+
+    def _fill(self, settings: Mapping[str, Any], unknown: Mapping[str, Any]) -> None:
+        values = {}
+        for name, value in settings.items():
+            row = setting(name)
+            if row.deprecated:
+                raise SettingsError(f"{name!r} is obsolete: no server reads it. Leave it out.")
+            sure = checked(row, value, name)
+            if row.kind is not Kind.STR or sure:
+                values[name] = sure
+        items = tuple((row.name, values[row.name]) for row in SETTINGS if row.name in values)
+        try:
+            text = json.dumps(dict(unknown), sort_keys=True)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SettingsError(f"The unknown settings cannot be kept as JSON: {error}.") from None
+        object.__setattr__(self, "_items", items)
+        object.__setattr__(self, "_unknown", text)
+
+    @classmethod
+    def of(
+        cls, settings: Mapping[str, Any], unknown: Mapping[str, Any] | None = None
+    ) -> Configuration:
+        """A configuration of a mapping from names to values."""
+        config = cls.__new__(cls)
+        config._fill(settings, unknown or {})
+        return config
+
+    @property
+    def explicit(self) -> Mapping[str, Any]:
+        """What was set, in the order of the table; read-only."""
+        return MappingProxyType(dict(self._items))
+
+    @property
+    def unknown(self) -> Mapping[str, Any]:
+        """Keys of the app's JSON that our table does not know, with their JSON values."""
+        return MappingProxyType(json.loads(self._unknown))
+
+    def __getitem__(self, name: str) -> Any:
+        row = setting(name)
+        return dict(self._items).get(row.name, row.default)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name == known for known, _ in self._items)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict(self._items))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in self._items)
+        return f"Configuration({values})"
+
+    def replace(self, /, **settings: Any) -> Configuration:
+        """The same with some settings changed; a text that becomes "" is no longer set."""
+        return Configuration.of({**self.explicit, **settings}, self.unknown)
+
+    def without(self, *names: str) -> Configuration:
+        """The same with some settings left to the server."""
+        gone = {setting(name).name for name in names}
+        kept = {name: value for name, value in self._items if name not in gone}
+        return Configuration.of(kept, self.unknown)
+
+    def merged(self, other: Configuration) -> Configuration:
+        """Both together; where both set a value, `other` wins."""
+        return Configuration.of(
+            {**self.explicit, **other.explicit}, {**self.unknown, **other.unknown}
+        )
+
+
+# Where the app starts from something else than the schema's default (docs/protocol.md 2.2).
+DEFAULTS = Configuration(
+    steps=20,
+    guidance_scale=4.5,
+    strength=1.0,
+    sampler=Sampler.UNIPC_AYS,
+    seed_mode=SeedMode.SCALE_ALIKE,
+    mask_blur=1.5,
+    refiner_start=0.85,
+)

@@ -1,0 +1,100 @@
+"""What happens during one generation, as values, in the order in which it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .pixels import WirePicture
+from .request import Resolved
+from .tensor import decode
+
+
+class Stage(Enum):
+    """A signpost of the server (docs/protocol.md 5.2), by its name on the wire."""
+
+    TEXT_ENCODED = "textEncoded"
+    IMAGE_ENCODED = "imageEncoded"
+    SAMPLING = "sampling"
+    IMAGE_DECODED = "imageDecoded"
+    SECOND_PASS_IMAGE_ENCODED = "secondPassImageEncoded"  # noqa: S105 - a pass of the sampler
+    SECOND_PASS_SAMPLING = "secondPassSampling"  # noqa: S105
+    SECOND_PASS_IMAGE_DECODED = "secondPassImageDecoded"  # noqa: S105
+    FACE_RESTORED = "faceRestored"
+    IMAGE_UPSCALED = "imageUpscaled"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The request passed all checks and is sent now; `warnings` are sentences for the user."""
+
+    resolved: Resolved
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The server reached `stage`. While sampling, `step` of `steps`; else both are 0.
+
+    `done` of `total` counts the whole run: every sampling step and every other stage
+    of the server's own plan is one.
+    """
+
+    stage: Stage
+    step: int
+    steps: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A preview, still serialized: decode it only if it will be shown."""
+
+    data: bytes
+
+    def latent(self) -> NDArray[Any]:
+        """The latent, [N, h, w, channels]; N is the batch or the latent frames.
+
+        Raises TensorError.
+        """
+        return decode(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadSize:
+    """The pictures follow now; together they are `size_bytes` long."""
+
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteDownload:
+    """The server fetches a file that it lacks: file `item` of `items`."""
+
+    received_bytes: int
+    expected_bytes: int
+    item: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReceived:
+    """A picture, whole. `scale_factor` is what the server's upscaler did: 1, 2 or 4."""
+
+    index: int
+    picture: WirePicture
+    scale_factor: int
+
+
+@dataclass(frozen=True, slots=True)
+class AudioReceived:
+    """Sound, float32 [channels, samples]; the family knows the sample rate."""
+
+    samples: NDArray[Any]
+
+
+Event = Started | Progress | Preview | DownloadSize | RemoteDownload | ImageReceived | AudioReceived

@@ -1,0 +1,403 @@
+"""fpzip decoding in child processes, a few of them, started when needed.
+
+fpzip's C code kills its process on a damaged stream and holds the interpreter lock
+(docs/protocol.md 3.4), so neither happens here. This module knows processes and shared
+memory. What a tensor is, it does not know: `tensor` checks sizes before it asks.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import importlib.util
+import json
+import math
+import mmap
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import TensorError
+
+__all__ = ["INSTALL_FPZIP", "Pool", "decode_payload", "shutdown", "warm_up"]
+
+INSTALL_FPZIP = (
+    "Install fpzip (rms-fpzip on Python 3.14), or start the server with --no-response-compression."
+)
+
+# More children than this only compete for memory bandwidth with the program that uses us.
+MAX_WORKERS = 4
+# Workers stay through the pauses between the pictures of one session, not for a day.
+IDLE_SECONDS = 60.0
+# First import of NumPy and fpzip from a cold disk under a virus scanner.
+STARTUP_SECONDS = 60.0
+# A core decodes 20 million values in a second; these allow for one a hundred times slower.
+TIMEOUT_BASE_S = 10.0
+TIMEOUT_PER_MILLION_VALUES_S = 5.0
+# fpzip reads past the end of a damaged stream: the first bytes it meets there are ours.
+SLACK_BYTES = 4096
+
+_WORKER = Path(__file__).with_name("fpzip_worker.py")
+
+
+class _WorkerLostError(Exception):
+    """The child was gone before it heard of the payload; another one can do it."""
+
+
+class _SharedBlock:
+    """Memory that parent and child both map, until `close`.
+
+    A pagefile section with a random name on Windows, elsewhere a file, in /dev/shm where
+    that exists, that loses its name as soon as the child has it open.
+    """
+
+    def __init__(self, size_bytes: int) -> None:
+        self.size_bytes = size_bytes
+        if sys.platform == "win32":
+            self.name = f"Local\\drawthings-{secrets.token_hex(16)}"
+            self.map = mmap.mmap(-1, size_bytes, tagname=self.name)
+            return
+        try:
+            self.name, self.map = _map_new_file(size_bytes)
+        except OSError as error:
+            raise TensorError(
+                f"There is no room for a picture of {size_bytes >> 20} MiB in shared memory or"
+                f" the temporary folder ({error.strerror}); free some space."
+            ) from error
+
+    def forget_name(self) -> None:
+        """Remove the file; the memory lives on in those who mapped it."""
+        if sys.platform != "win32":
+            Path(self.name).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        self.forget_name()
+        self.map.close()
+
+
+def _map_new_file(size_bytes: int) -> tuple[str, mmap.mmap]:
+    if Path("/dev/shm").is_dir():  # noqa: S108 (mkstemp makes the file private)
+        # A container may have too little of it, where the disk would do.
+        with contextlib.suppress(OSError):
+            return _map_file_in("/dev/shm", size_bytes)  # noqa: S108
+    return _map_file_in(tempfile.gettempdir(), size_bytes)
+
+
+def _map_file_in(folder: str, size_bytes: int) -> tuple[str, mmap.mmap]:
+    descriptor, name = tempfile.mkstemp(prefix="drawthings-", dir=folder)
+    try:
+        # Reserve it all now: writing to a mapping of a full disk would kill this process.
+        if sys.platform == "linux":
+            os.posix_fallocate(descriptor, 0, size_bytes)
+        else:
+            chunk = bytes(1 << 20)
+            for start in range(0, size_bytes, len(chunk)):
+                os.write(descriptor, chunk[: size_bytes - start])
+        return name, mmap.mmap(descriptor, size_bytes)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _library_folders() -> list[str]:
+    """Where this process finds fpzip and NumPy; a child may look elsewhere by itself.
+
+    Raises:
+        TensorError: fpzip is not installed.
+    """
+    folders = []
+    for name in ("fpzip", "numpy"):
+        spec = importlib.util.find_spec(name)
+        if spec is None or not spec.origin:
+            raise TensorError(
+                f"The picture is fpzip-compressed and {name} is not installed. {INSTALL_FPZIP}"
+            )
+        origin = Path(spec.origin)
+        folder = origin.parent.parent if spec.submodule_search_locations else origin.parent
+        folders.append(str(folder.resolve()))
+    return folders
+
+
+class _Worker:
+    """One child process and the memory shared with it. Used by one thread at a time."""
+
+    def __init__(self, mode: str) -> None:
+        if not sys.executable:
+            raise TensorError(
+                "The picture is fpzip-compressed and there is no Python executable to decode it"
+                " with; start the server with --no-response-compression."
+            )
+        options: dict[str, Any] = {}
+        if sys.platform == "win32":
+            options["creationflags"] = subprocess.CREATE_NO_WINDOW
+        else:
+            options["start_new_session"] = True  # Ctrl+C is for the program, not for its children
+        # -I: a folder or variable that shadows modules of the standard library here must
+        # not do so there. One thread: the child does no algebra.
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", str(_WORKER), json.dumps(_library_folders()), mode],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
+            **options,
+        )
+        self.idle_since = time.monotonic()
+        self._ready = False
+        self._block: _SharedBlock | None = None
+
+    def is_alive(self) -> bool:
+        return self.process.poll() is None
+
+    def decode(
+        self, payload: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> NDArray[Any]:
+        if not self._ready:
+            self._greet()
+        count = math.prod(shape)
+        result_bytes = count * dtype.itemsize
+        start = -(-result_bytes // 64) * 64
+        # Room for a payload as big as the result, so that the next picture fits as well.
+        needed = start + max(len(payload), result_bytes) + SLACK_BYTES
+        if self._block is None or self._block.size_bytes < needed:
+            if self._block is not None:
+                self._block.close()
+                self._block = None
+            self._block = _SharedBlock(needed)
+        end = start + len(payload)
+        self._block.map[start:end] = payload
+        self._block.map[end : end + SLACK_BYTES] = bytes(SLACK_BYTES)
+        timeout_s = TIMEOUT_BASE_S + TIMEOUT_PER_MILLION_VALUES_S * count / 1e6
+        order = {
+            "memory": self._block.name,
+            "memory_bytes": self._block.size_bytes,
+            "payload": [start, len(payload)],
+            "count": count,
+            "dtype": dtype.name,
+            "timeout_s": timeout_s,
+        }
+        answer = self._ask(order, timeout_s)
+        self._block.forget_name()
+        if "ok" not in answer:
+            raise TensorError(_complaint(answer))
+        shared: NDArray[Any] = np.frombuffer(self._block.map, dtype, count)
+        values: NDArray[Any] = shared.reshape(shape).copy()
+        return values
+
+    def kill(self) -> None:
+        """End the child while another thread waits for its answer; that one calls `close`."""
+        self.process.kill()
+        if self._block is not None:
+            self._block.forget_name()
+
+    def close(self) -> None:
+        """End the child and give the shared memory back."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        if self._block is not None:
+            self._block.close()
+            self._block = None
+
+    def _greet(self) -> None:
+        answer = self._answer(STARTUP_SECONDS)
+        if answer is None:
+            raise _WorkerLostError
+        if "ready" not in answer:
+            raise TensorError(
+                f"The picture is fpzip-compressed and fpzip cannot be used"
+                f" ({answer.get('missing')}). {INSTALL_FPZIP}"
+            )
+        self._ready = True
+
+    def _ask(self, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        assert self.process.stdin is not None  # noqa: S101
+        try:
+            self.process.stdin.write(json.dumps(order).encode("ascii") + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            raise _WorkerLostError from None
+        answer = self._answer(timeout_s)
+        return {"died": True} if answer is None else answer
+
+    def _answer(self, timeout_s: float) -> dict[str, Any] | None:
+        """The child's next line; None when it died, which is also what happens at the timeout."""
+        assert self.process.stdout is not None  # noqa: S101
+        # Reads of pipes have no timeout on Windows, so a timer ends the child instead.
+        timer = threading.Timer(timeout_s, self.process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            line = self.process.stdout.readline()
+            answer = json.loads(line) if line.endswith(b"\n") else None
+        except ValueError:
+            answer = None
+        finally:
+            timer.cancel()
+        return answer if isinstance(answer, dict) else None
+
+
+def _complaint(answer: dict[str, Any]) -> str:
+    if "failed" in answer:
+        return f"The picture could not be decompressed: {answer['failed']}."
+    reason = answer.get("damaged", "fpzip crashed on it or never ended")
+    return f"The picture's compressed data is damaged ({reason}); generate it again."
+
+
+class Pool:
+    """A few children that decode in parallel.
+
+    Threads may share it. Children start when there is work for them, or at `warm_up`, stop
+    after a minute without work, and end by themselves when this process does.
+    """
+
+    def __init__(
+        self, size: int | None = None, *, idle_s: float = IDLE_SECONDS, mode: str = "direct"
+    ) -> None:
+        self.size = size or max(1, min(MAX_WORKERS, os.cpu_count() or 1))
+        self._idle_s = idle_s
+        self._mode = mode
+        self._slots = threading.BoundedSemaphore(self.size)
+        self._warming = threading.Lock()
+        self._changed = threading.Condition()
+        self._idle: list[_Worker] = []
+        self._all: set[_Worker] = set()
+        self._reaper: threading.Thread | None = None
+
+    def warm_up(self, count: int | None = None) -> None:
+        """Start children, all by default, without waiting for them.
+
+        Does nothing where fpzip is not installed: whether it is needed is not known yet.
+        """
+        wanted = min(count or self.size, self.size)
+        with self._warming, contextlib.suppress(TensorError):
+            while len(self._all) < wanted:
+                self._give_back(self._start())
+
+    def decode(
+        self, payload: bytes | bytearray | memoryview, shape: tuple[int, ...], dtype: Any
+    ) -> NDArray[Any]:
+        """Decode one fpzip stream.
+
+        `shape` and `dtype` (float16, float32 or float64) are those of the result; the
+        stream must hold as many values. Returns an array that owns its memory.
+
+        Raises:
+            TensorError: the stream is damaged, decoding took too long, or there is no
+                fpzip, memory or process to decode with.
+        """
+        data = memoryview(payload).cast("B")
+        with self._slots:
+            for _ in range(self.size + 2):
+                worker = self._take()
+                try:
+                    result = worker.decode(data, shape, np.dtype(dtype))
+                except _WorkerLostError:
+                    self._discard(worker)
+                except BaseException:
+                    self._discard(worker)
+                    raise
+                else:
+                    self._give_back(worker)
+                    return result
+        raise TensorError(
+            "The processes that decompress pictures die as soon as they start; start the server"
+            " with --no-response-compression."
+        )
+
+    def shutdown(self) -> None:
+        """Stop all children. The pool can be used again afterwards."""
+        with self._changed:
+            idle, busy = self._idle, self._all.difference(self._idle)
+            self._idle, self._all = [], set()
+            self._changed.notify_all()
+        for worker in busy:
+            worker.kill()
+        for worker in idle:
+            worker.close()
+
+    def process_ids(self) -> list[int]:
+        """The children that run at the moment."""
+        with self._changed:
+            return [worker.process.pid for worker in self._all if worker.is_alive()]
+
+    def _start(self) -> _Worker:
+        try:
+            worker = _Worker(self._mode)
+        except OSError as error:
+            raise TensorError(
+                f"No process could be started to decompress the picture ({error}); start the"
+                " server with --no-response-compression."
+            ) from error
+        with self._changed:
+            self._all.add(worker)
+        return worker
+
+    def _take(self) -> _Worker:
+        while True:
+            with self._changed:
+                worker = self._idle.pop() if self._idle else None
+            if worker is None:
+                return self._start()
+            if worker.is_alive():
+                return worker
+            self._discard(worker)
+
+    def _give_back(self, worker: _Worker) -> None:
+        worker.idle_since = time.monotonic()
+        with self._changed:
+            if worker in self._all:
+                self._idle.append(worker)
+                if self._reaper is None:
+                    self._reaper = threading.Thread(target=self._reap, daemon=True)
+                    self._reaper.start()
+                return
+        worker.close()  # `shutdown` came in between
+
+    def _discard(self, worker: _Worker) -> None:
+        with self._changed:
+            self._all.discard(worker)
+        worker.close()
+
+    def _reap(self) -> None:
+        """Stop children that have been idle too long; end when none is left."""
+        while True:
+            with self._changed:
+                if not self._all:
+                    self._reaper = None
+                    return
+                now = time.monotonic()
+                stale = [w for w in self._idle if now - w.idle_since >= self._idle_s]
+                for worker in stale:
+                    self._idle.remove(worker)
+                    self._all.discard(worker)
+                if not stale:
+                    self._changed.wait(_seconds_until_stale(self._idle, now, self._idle_s))
+            for worker in stale:
+                worker.close()
+
+
+def _seconds_until_stale(idle: Iterable[_Worker], now: float, idle_s: float) -> float:
+    return max(0.01, min((w.idle_since + idle_s - now for w in idle), default=idle_s))
+
+
+_pool = Pool()
+decode_payload = _pool.decode
+warm_up = _pool.warm_up
+shutdown = _pool.shutdown
+atexit.register(shutdown)

@@ -1,0 +1,108 @@
+"""Which server, and how far it is trusted. A profile never holds a secret."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .errors import SettingsError
+
+DEFAULT_PORT = 7859
+DEFAULT_ADDRESS = f"localhost:{DEFAULT_PORT}"
+ADDRESS_VARIABLE = "DRAWTHINGS_SERVER"
+
+_BRACKETED = re.compile(r"\[(?P<host>[0-9A-Fa-f:.%]+)\](?::(?P<port>\d+))?")
+_PLAIN = re.compile(r"(?P<host>[A-Za-z0-9_.-]+)(?::(?P<port>\d+))?")
+
+
+class TlsMode(Enum):
+    """How the connection is secured (docs/protocol.md 8)."""
+
+    AUTOMATIC = "automatic"
+    """TLS where the server speaks it, else plain text."""
+    TLS = "TLS"
+    """TLS with the public stock certificate, or with the pinned one."""
+    SYSTEM = "TLS, system certificates"
+    """TLS with a certificate that the system's authorities signed."""
+    PLAIN = "plain text"
+    """No encryption: servers started with --no-tls."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """A server by address ("host", "host:port" or "[IPv6]:port"; port 7859 if left out).
+
+    `secret_name` names a stored secret (`secret_store`). `fingerprint` pins the
+    server's certificate: the SHA-256 of its DER form, 64 hexadecimal digits, colons
+    allowed.
+
+    Raises SettingsError for an address or fingerprint that cannot be.
+    """
+
+    address: str = DEFAULT_ADDRESS
+    tls: TlsMode = TlsMode.AUTOMATIC
+    secret_name: str = ""
+    fingerprint: str = ""
+    host: str = field(init=False, compare=False, repr=False, default="")
+    port: int = field(init=False, compare=False, repr=False, default=DEFAULT_PORT)
+
+    def __post_init__(self) -> None:
+        host, port = _split(self.address)
+        object.__setattr__(self, "host", host)
+        object.__setattr__(self, "port", port)
+        object.__setattr__(self, "address", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        fingerprint = self.fingerprint.replace(":", "").replace(" ", "").lower()
+        if fingerprint and not re.fullmatch("[0-9a-f]{64}", fingerprint):
+            raise SettingsError(
+                "A certificate fingerprint is a SHA-256: 64 hexadecimal digits, "
+                "with or without colons."
+            )
+        object.__setattr__(self, "fingerprint", fingerprint)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server runs on this very machine, by its address."""
+        if self.host.lower() == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+        except ValueError:
+            return False
+
+
+def _split(address: str) -> tuple[str, int]:
+    text = address.strip()
+    match = _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text)
+    if match is None and ":" in text:  # a bare IPv6 address
+        try:
+            return str(ipaddress.IPv6Address(text)), DEFAULT_PORT
+        except ValueError:
+            pass
+    if match is None:
+        raise SettingsError(
+            f"{address!r} is not a server address: write host, host:port or [IPv6]:port."
+        )
+    port = int(match["port"] or DEFAULT_PORT)
+    if not 1 <= port <= 65_535:
+        raise SettingsError(f"The port of {address!r} must be 1 to 65535.")
+    return match["host"], port
+
+
+def default_profile() -> ServerProfile:
+    """The server of DRAWTHINGS_SERVER ("[tls://|plain://]host[:port]"), else localhost:7859.
+
+    The secret is the one of DRAWTHINGS_SECRET, if set.
+    """
+    text = os.environ.get(ADDRESS_VARIABLE, "").strip()
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return ServerProfile(text or DEFAULT_ADDRESS)
+    modes = {"tls": TlsMode.TLS, "plain": TlsMode.PLAIN}
+    if scheme.lower() not in modes:
+        raise SettingsError(
+            f"{ADDRESS_VARIABLE}={text!r}: start it with tls:// or plain://, or write host:port."
+        )
+    return ServerProfile(rest, modes[scheme.lower()])

@@ -1,0 +1,109 @@
+"""The simulator's own certificate: made once per user, for this machine's own names only.
+
+The real server presents a certificate whose private key is public (docs/protocol.md 8.1);
+this one's key never leaves the user's cache folder.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from ..errors import TrustError
+
+_VALID_DAYS = 3650
+_NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1"
+_NO_TOOL = (
+    "The simulator cannot make a certificate, because neither the Python package cryptography "
+    "nor the command openssl is installed: pass --certificate and --private-key, or --no-tls."
+)
+
+
+def cache_folder() -> Path:
+    """Where this user's certificate is kept."""
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "drawthings-simulator"
+
+
+def own_certificate(folder: Path | None = None) -> tuple[bytes, bytes]:
+    """Certificate and private key as PEM, made on first use and then kept in `folder`.
+
+    Raises TrustError if there is nothing to make one with.
+    """
+    folder = folder or cache_folder()
+    certificate, key = folder / "certificate.pem", folder / "private-key.pem"
+    if not (certificate.exists() and key.exists()):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = _with_cryptography() or _with_openssl()
+        if made is None:
+            raise TrustError(_NO_TOOL)
+        _write(key, made[1])
+        _write(certificate, made[0])
+    return certificate.read_bytes(), key.read_bytes()
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent)  # 0600 from the start
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(name).replace(path)
+
+
+def _with_cryptography() -> tuple[bytes, bytes] | None:
+    try:
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes, serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+    except ImportError:
+        return None
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    addresses = (x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + datetime.timedelta(days=_VALID_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses]), False)
+        .sign(key, hashes.SHA256())
+    )
+    return (
+        certificate.public_bytes(serialization.Encoding.PEM),
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+    )
+
+
+def _with_openssl() -> tuple[bytes, bytes] | None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        certificate, key = Path(scratch, "certificate"), Path(scratch, "key")
+        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256"]
+        command += ["-days", str(_VALID_DAYS), "-subj", "/CN=localhost"]
+        command += ["-addext", f"subjectAltName={_NAMES}"]
+        command += ["-keyout", str(key), "-out", str(certificate)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return certificate.read_bytes(), key.read_bytes()

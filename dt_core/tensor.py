@@ -1,0 +1,372 @@
+"""Arrays to and from the tensors of the wire: header, codecs, limits (docs/protocol.md 3).
+
+Everything that a server sends is taken for hostile here: sizes are checked in unbounded
+integers before anything is allocated, and fpzip streams are decoded in a child process.
+What the numbers in a tensor mean is the business of `pixels` and `preview`.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import fpzip_pool
+from .errors import TensorError
+
+__all__ = [
+    "HEADER_BYTES",
+    "MAX_BYTES",
+    "MAX_WIRE_BYTES",
+    "Codec",
+    "Datatype",
+    "Layout",
+    "TensorHeader",
+    "decode",
+    "encode",
+    "read_header",
+]
+
+Codec = Literal["raw", "zip", "fpzip"]
+Buffer = bytes | bytearray | memoryview
+
+
+class Layout(enum.IntEnum):
+    """The order of dimensions that a tensor claims; the data does not depend on it."""
+
+    NCHW = 1
+    NHWC = 2
+    CHWN = 4
+
+
+class Datatype(enum.IntEnum):
+    """Element types (docs/protocol.md 3.1), named as in the table there but letters first.
+
+    The quantised type of weights, 0x40000, is missing: it has no place in a picture.
+    """
+
+    U8 = 0x01000
+    S32 = 0x02000
+    F32 = 0x04000
+    S64 = 0x08000
+    F64 = 0x10000
+    F16 = 0x20000
+    BF16 = 0x80000
+
+
+_HEADER = struct.Struct("<I4i12i")
+HEADER_BYTES = _HEADER.size
+MAX_RANK = 12
+CPU_MEMORY = 1
+
+# The largest picture that families and upscalers can make, 8192x8192 with alpha in half
+# floats, has half of this; it is also what a request may cost in memory without a question.
+MAX_BYTES = 1 << 30
+# Deflate and fpzip may enlarge noise a little.
+MAX_WIRE_BYTES = HEADER_BYTES + MAX_BYTES + MAX_BYTES // 8
+
+# A rank-3 tensor with more channels than this carries no row step (docs/protocol.md 3.1).
+_MAX_STEP_CHANNELS = 4095
+
+_IDENTIFIERS: dict[Codec, int] = {"raw": 0, "zip": 0x217, "fpzip": 0xF7217}
+_CODECS: dict[int, Codec] = {number: codec for codec, number in _IDENTIFIERS.items()}
+
+# What the elements look like in the payload.
+_WIRE_DTYPES: dict[Datatype, np.dtype[Any]] = {
+    Datatype.U8: np.dtype("u1"),
+    Datatype.S32: np.dtype("<i4"),
+    Datatype.F32: np.dtype("<f4"),
+    Datatype.S64: np.dtype("<i8"),
+    Datatype.F64: np.dtype("<f8"),
+    Datatype.F16: np.dtype("<f2"),
+    Datatype.BF16: np.dtype("<u2"),
+}
+_DATATYPES = {
+    dtype: datatype for datatype, dtype in _WIRE_DTYPES.items() if datatype is not Datatype.BF16
+}
+# Bits of precision that hold every value; 1 + 8 + 10 bits do for a half float in float32.
+_FPZIP_PRECISION = {Datatype.F16: 19, Datatype.F32: 32, Datatype.F64: 64}
+
+# fpzip's format 0x0110 in its fast floating-point mode, the only one that servers use.
+_FPZIP_MAGIC = b"fpz\x00"
+_FPZIP_VERSION = (0x0110, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorHeader:
+    """The checked header of a tensor.
+
+    `shape` has 1 to 12 positive dimensions. `dtype` is that of the decoded array; it is
+    float32 for BF16, which NumPy does not have. `size_bytes` is the size of the
+    uncompressed payload, at most MAX_BYTES.
+    """
+
+    codec: Codec
+    layout: Layout
+    datatype: Datatype
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    size_bytes: int
+
+
+def read_header(data: Buffer) -> TensorHeader:
+    """Read and check the first 68 bytes; the payload need not be there.
+
+    Raises:
+        TensorError: the header is cut off, or something in it is unknown or absurd.
+    """
+    if len(data) < HEADER_BYTES:
+        raise TensorError(
+            f"The tensor ends inside its header, after {len(data)} of {HEADER_BYTES} bytes."
+        )
+    identifier, memory, layout, datatype, _reserved, *dims = _HEADER.unpack_from(data)
+    if identifier not in _CODECS:
+        raise TensorError(
+            f"The tensor is compressed in an unknown way (identifier {identifier:#x});"
+            " this client may be too old for the server."
+        )
+    if memory != CPU_MEMORY:
+        raise TensorError(f"The tensor claims to be in memory of type {memory}, not of the CPU.")
+    if layout not in Layout.__members__.values():
+        raise TensorError(f"The tensor has an unknown order of dimensions ({layout}).")
+    if datatype not in Datatype.__members__.values():
+        raise TensorError(f"The tensor has an unknown type of elements ({datatype:#x}).")
+    # The rank ends at the first zero; what follows is not a dimension (docs/protocol.md 3.1).
+    shape = tuple(dims[: dims.index(0)] if 0 in dims else dims)
+    if not shape:
+        raise TensorError("The tensor is empty: its first dimension is 0.")
+    if min(shape) < 0:
+        raise TensorError(f"The tensor has a negative dimension: {list(shape)}.")
+    wire_dtype = _WIRE_DTYPES[Datatype(datatype)]
+    size_bytes = math.prod(shape) * wire_dtype.itemsize
+    _check_size(shape, size_bytes)
+    return TensorHeader(
+        codec=_CODECS[identifier],
+        layout=Layout(layout),
+        datatype=Datatype(datatype),
+        shape=shape,
+        dtype=np.dtype(np.float32) if datatype == Datatype.BF16 else wire_dtype,
+        size_bytes=size_bytes,
+    )
+
+
+def decode(data: Buffer) -> NDArray[Any]:
+    """Decode one serialized tensor.
+
+    Returns an array of the header's shape in native byte order: uint8, int32, int64,
+    float16, float32 or float64; BF16 becomes float32, exactly. A raw or zip result is
+    read-only and a raw one is a view of `data` where alignment allows, so do not change a
+    bytearray while the array lives. Bytes after the payload are ignored, as the server does.
+
+    Raises:
+        TensorError: the tensor is damaged, hostile or absurd; also if it is
+            fpzip-compressed and fpzip is not installed.
+    """
+    view = memoryview(data).cast("B")
+    header = read_header(view)
+    payload = view[HEADER_BYTES:]
+    if header.codec == "fpzip":
+        _check_fpzip(payload, header)
+        return fpzip_pool.decode_payload(payload, header.shape, header.dtype)
+    if header.codec == "zip":
+        payload = memoryview(_inflate(payload, header.size_bytes))
+    elif len(payload) < header.size_bytes:
+        raise TensorError(
+            f"The tensor is cut off: {len(payload)} of {header.size_bytes} bytes arrived."
+        )
+    wire_dtype = _WIRE_DTYPES[header.datatype]
+    values = np.frombuffer(payload, wire_dtype, math.prod(header.shape))
+    if header.datatype is Datatype.BF16:
+        # The upper half of a float32.
+        values = np.left_shift(values, 16, dtype=np.uint32).view(np.float32)
+    elif not values.flags.aligned:
+        values = values.copy()
+    values.flags.writeable = False
+    shaped: NDArray[Any] = values.reshape(header.shape)
+    return shaped
+
+
+def encode(
+    array: NDArray[Any],
+    codec: Codec = "raw",
+    *,
+    layout: Layout | None = None,
+    datatype: Datatype | None = None,
+) -> bytes:
+    """Serialize an array.
+
+    `array` has 1 to 12 dimensions of at least 1 and is uint8, int32, int64, float16,
+    float32 or float64. `layout` is NHWC by default, NCHW below rank 3. `datatype` is
+    that of the array by default; Datatype.BF16 rounds a float32 array to nearest.
+
+    `codec` is what to try, and data that does not become smaller is sent raw: "zip" is
+    deflate, and "fpzip" is what servers do: fpzip for floats, deflate for the rest. fpzip
+    runs in this process.
+
+    Raises:
+        TensorError: the array cannot be a tensor, or fpzip is not installed.
+    """
+    native = array.dtype.newbyteorder("<")
+    if datatype is None:
+        datatype = _DATATYPES.get(native)
+    if datatype is None or native != (
+        np.dtype("<f4") if datatype is Datatype.BF16 else _WIRE_DTYPES[datatype]
+    ):
+        raise TensorError(
+            f"An array of {array.dtype} cannot be sent"
+            f"{f' as {datatype.name}' if datatype else ''}; convert it first."
+        )
+    if not 1 <= array.ndim <= MAX_RANK or 0 in array.shape:
+        raise TensorError(f"An array of shape {list(array.shape)} cannot be sent.")
+    if codec not in _IDENTIFIERS:
+        raise TensorError(f"There is no codec {codec!r}; use raw, zip or fpzip.")
+    values = np.ascontiguousarray(array, dtype=native)
+    if datatype is Datatype.BF16:
+        values = _round_to_bf16(values)
+    _check_size(array.shape, values.nbytes)
+    if layout is None:
+        layout = Layout.NHWC if array.ndim >= 3 else Layout.NCHW
+
+    raw = values.reshape(-1).view(np.uint8).data
+    used: Codec = "fpzip" if codec == "fpzip" and datatype in _FPZIP_PRECISION else "zip"
+    payload: Buffer = raw
+    if codec != "raw":
+        payload = _fpzip(values, datatype) if used == "fpzip" else _deflate(raw)
+    if codec == "raw" or len(payload) >= len(raw):
+        used, payload = "raw", raw
+
+    dims = list(array.shape) + [0] * (MAX_RANK - array.ndim)
+    if array.ndim == 3 and layout == Layout.NHWC and dims[2] <= _MAX_STEP_CHANNELS:
+        # Bytes of a row, rounded up to four, behind the zero that ends the rank.
+        dims[4] = (dims[1] * dims[2] * values.itemsize + 3) & ~3
+    header = _HEADER.pack(_IDENTIFIERS[used], CPU_MEMORY, layout, datatype, 0, *dims)
+    return b"".join((header, payload))
+
+
+def _check_size(shape: tuple[int, ...], size_bytes: int) -> None:
+    if size_bytes > MAX_BYTES:
+        raise TensorError(
+            f"A tensor of shape {list(shape)} would take {size_bytes} bytes;"
+            f" {MAX_BYTES >> 20} MiB is the most that is accepted."
+        )
+
+
+def _inflate(payload: memoryview, size_bytes: int) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        # Bounded: a stream that yields more is cut where the announced data ends.
+        values = inflater.decompress(payload, size_bytes)
+    except zlib.error as error:
+        raise TensorError(f"The tensor's zip data is damaged ({error}).") from None
+    if len(values) < size_bytes:
+        what = "holds too little" if inflater.eof else "is cut off"
+        raise TensorError(
+            f"The tensor's zip data {what}: {len(values)} of {size_bytes} bytes came out."
+        )
+    return values
+
+
+def _deflate(raw: memoryview) -> bytes:
+    # Without a zlib wrapper, with the parameters of the Linux server (docs/protocol.md 3.3).
+    deflater = zlib.compressobj(
+        zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -zlib.MAX_WBITS, memLevel=9
+    )
+    return deflater.compress(raw) + deflater.flush()
+
+
+def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes:
+    try:
+        import fpzip
+    except ImportError as error:
+        raise TensorError(f"fpzip cannot be used ({error}). {fpzip_pool.INSTALL_FPZIP}") from error
+    # fpzip counts its four axes from the last; more leading ones are merged.
+    shape = (1, 1, 1, *values.shape)
+    grid = (math.prod(shape[:-3]), *shape[-3:])
+    if datatype is Datatype.F16:
+        values = values.astype(np.float32)
+    packed: bytes = fpzip.compress(
+        values.reshape(grid), precision=_FPZIP_PRECISION[datatype], order="C"
+    )
+    return packed
+
+
+def _round_to_bf16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
+    bits = values.view(np.uint32)
+    # To nearest, ties to even; a NaN could overflow into an infinity, so it stays quiet NaN.
+    rounded = bits + 0x7FFF + ((bits >> 16) & 1)
+    rounded = np.where(np.isnan(values), bits | 0x0040_0000, rounded)
+    return (rounded >> 16).astype("<u2")
+
+
+def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
+    """Refuse a stream whose own header does not fit the tensor's, before C code sees it."""
+    if header.datatype not in _FPZIP_PRECISION:
+        raise TensorError(
+            f"The tensor claims to hold {header.datatype.name} values in fpzip, which cannot be."
+        )
+    # The stream's header is range-coded: four characters of 8 bits, two version numbers, the
+    # type, the precision and four dimensions, all uncompressed in effect.
+    bits = _RangeDecoder(payload[:64])
+    magic = bytes(bits.take(8) for _ in _FPZIP_MAGIC)
+    version = bits.take(16), bits.take(8)
+    if magic != _FPZIP_MAGIC or version != _FPZIP_VERSION:
+        raise TensorError("The tensor's fpzip data is damaged: it does not begin like fpzip data.")
+    is_double, precision = bits.take(1) == 1, bits.take(7)
+    count = math.prod(bits.take(32) for _ in range(4))
+    if is_double != (header.datatype is Datatype.F64):
+        raise TensorError(
+            f"The tensor's fpzip data holds {'double' if is_double else 'float'} values, which"
+            f" do not fit {header.datatype.name}."
+        )
+    if not 2 <= precision <= (64 if is_double else 32):
+        raise TensorError(f"The tensor's fpzip data has an impossible precision ({precision}).")
+    if count != math.prod(header.shape):
+        raise TensorError(
+            f"The tensor's fpzip data holds {count} values, which do not fill"
+            f" its shape {list(header.shape)}."
+        )
+
+
+class _RangeDecoder:
+    """Reads plain numbers from fpzip's range coder; past the end it reads zeros."""
+
+    _MASK = 0xFFFF_FFFF
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = bytes(data)
+        self._next = 0
+        self._low = 0
+        self._range = self._MASK
+        self._code = 0
+        self._shift_in(4)
+
+    def take(self, bits: int) -> int:
+        """The next number; those above 16 bits come in halves, the lower one first."""
+        if bits > 16:
+            return self.take(16) | self.take(bits - 16) << 16
+        self._range >>= bits
+        value = ((self._code - self._low) & self._MASK) // self._range
+        # Only in damaged data is it more; then the interval must not leave its bounds.
+        value = min(value, (1 << bits) - 1)
+        self._low = (self._low + value * self._range) & self._MASK
+        while not (self._low ^ (self._low + self._range & self._MASK)) >> 24:
+            self._shift_in(1)
+            self._range = self._range << 8 & self._MASK
+        if not self._range >> 16:
+            # The interval straddles a carry: cut it off there.
+            self._shift_in(2)
+            self._range = -self._low & self._MASK
+        return value
+
+    def _shift_in(self, count: int) -> None:
+        for _ in range(count):
+            byte = self._data[self._next] if self._next < len(self._data) else 0
+            self._next += 1
+            self._code = (self._code << 8 | byte) & self._MASK
+            self._low = self._low << 8 & self._MASK

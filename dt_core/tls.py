@@ -1,0 +1,135 @@
+"""Which certificate a server presents, and what gRPC needs to trust exactly that one.
+
+docs/protocol.md 8. gRPC can only be given roots to trust, so the leaf is fetched first
+(unverified), judged by its fingerprint, and then given to gRPC as the one root. The
+stock certificate's private key is public: trusting it hides traffic from listeners and
+proves nothing about the server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import ssl
+from dataclasses import dataclass
+
+from .errors import ServerUnreachable, TrustError
+from .profile import ServerProfile
+
+# SHA-256 of the leaf that every stock Draw Things server presents (docs/protocol.md 8.1).
+STOCK_FINGERPRINT = "05604712afa50dd8123c8692591f01b138b159e39508fe0a2938104abe760338"
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+class NotTls(Exception):
+    """The server answers, but not with TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """The certificate that a server presents: PEM text, SHA-256, and a name gRPC accepts."""
+
+    pem: str
+    fingerprint: str
+    name: str
+
+
+def fetch_leaf(profile: ServerProfile) -> Leaf:
+    """Ask the server for its certificate, without judging it.
+
+    Raises ServerUnreachable, NotTls (the server speaks plain text), or TrustError if
+    the certificate cannot be used at all (expired, no usable name).
+    """
+    context = _context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with _handshake(profile, context) as connection:
+        der = connection.getpeercert(binary_form=True)
+    if not der:
+        raise TrustError(f"The server at {profile.address} presented no certificate.")
+    pem = ssl.DER_cert_to_PEM_cert(der)
+    fingerprint = hashlib.sha256(der).hexdigest()
+    if fingerprint == STOCK_FINGERPRINT:
+        return Leaf(pem, fingerprint, "localhost")
+    return Leaf(pem, fingerprint, _usable_name(profile, pem))
+
+
+def _usable_name(profile: ServerProfile, pem: str) -> str:
+    """A name of the certificate that gRPC accepts (docs/protocol.md 8.3).
+
+    The standard library parses only certificates that it has verified, hence a second
+    handshake that trusts exactly this one.
+    """
+    context = _context()
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=pem)
+    try:
+        with _handshake(profile, context) as connection:
+            certificate = connection.getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        raise TrustError(
+            f"The certificate of {profile.address} cannot be used: {error.verify_message}."
+        ) from None
+    names = [
+        str(value) for kind, value in _pairs(certificate.get("subjectAltName")) if kind == "DNS"
+    ]
+    names = [name for name in names if "*" not in name]
+    names += [
+        str(value)
+        for kind, value in _pairs(certificate.get("subjectAltName"))
+        if kind == "IP Address"
+    ]
+    for part in _rows(certificate.get("subject")):
+        names += [str(value) for kind, value in _pairs(part) if kind == "commonName"]
+    if not names:
+        raise TrustError(
+            f"The certificate of {profile.address} names no host: make one with a subject name."
+        )
+    return names[0]
+
+
+def _rows(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _pairs(value: object) -> list[tuple[object, object]]:
+    return [row for row in _rows(value) if isinstance(row, tuple) and len(row) == 2]
+
+
+def _context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_alpn_protocols(["h2"])
+    return context
+
+
+def _handshake(profile: ServerProfile, context: ssl.SSLContext) -> ssl.SSLSocket:
+    try:
+        plain = socket.create_connection((profile.host, profile.port), CONNECT_TIMEOUT_S)
+    except OSError as error:
+        raise ServerUnreachable(unreachable(profile, error)) from None
+    try:
+        return context.wrap_socket(plain, server_hostname=profile.host)
+    except ssl.SSLCertVerificationError:
+        plain.close()
+        raise
+    except (ssl.SSLError, ConnectionError, TimeoutError) as error:
+        plain.close()
+        raise NotTls(str(error)) from None
+
+
+def unreachable(profile: ServerProfile, error: OSError) -> str:
+    """One sentence for a connection that could not be made."""
+    if isinstance(error, socket.gaierror):
+        return f"There is no machine named {profile.host!r} on the network: check the address."
+    if isinstance(error, ConnectionRefusedError):
+        reason = "nothing listens there"
+    elif isinstance(error, TimeoutError):
+        reason = "no answer"
+    else:
+        reason = error.strerror or type(error).__name__
+    return (
+        f"No Draw Things server at {profile.address} ({reason}): start the server "
+        "(in the app: Settings, API Server, gRPC), and check address, port and firewall."
+    )

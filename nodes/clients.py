@@ -1,0 +1,42 @@
+"""The clients of this process, one per server, and where their secrets are kept."""
+
+from __future__ import annotations
+
+import threading
+
+from ..dt_core.client import AsyncClient
+from ..dt_core.profile import ServerProfile
+from ..dt_core.secret_store import SecretStore
+from . import compat
+
+SECRETS_FILE = "secrets.json"
+
+_clients: dict[ServerProfile, tuple[str | None, AsyncClient]] = {}
+_lock = threading.Lock()
+
+
+def secrets() -> SecretStore:
+    """The secrets of this ComfyUI, in a file that no route serves."""
+    return SecretStore(compat.user_folder() / SECRETS_FILE)
+
+
+def client(profile: ServerProfile) -> AsyncClient:
+    """The client of a server; a new one when its secret changed.
+
+    Raises SecretRejected if the profile names a secret that is not stored.
+    """
+    secret = secrets().lookup(profile.secret_name)
+    with _lock:
+        known = _clients.get(profile)
+        if known is None or known[0] != secret:
+            known = _clients[profile] = (
+                secret,
+                AsyncClient(profile, secret=secret, name="ComfyUI"),
+            )
+        return known[1]
+
+
+def known_profiles() -> tuple[ServerProfile, ...]:
+    """The servers that nodes have used so far."""
+    with _lock:
+        return tuple(_clients)

@@ -1,0 +1,77 @@
+"""Differences between ComfyUI versions, 0.3.64 on. Nothing else asks which one it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+import comfy.model_management
+import comfy.utils
+import folder_paths
+from comfy_api.latest import io
+
+try:
+    from server import PromptServer
+except ImportError:  # ComfyUI's libraries without its server
+    PromptServer = None
+
+_FIELDS = {field.name for field in dataclasses.fields(io.Schema)}
+_Input = TypeVar("_Input")
+
+# Exception up to 0.8, BaseException later: always caught by this name, never by a base.
+Interrupted = comfy.model_management.InterruptProcessingException
+
+
+def schema(**fields: Any) -> io.Schema:
+    """An `io.Schema` with those of the fields that this ComfyUI knows."""
+    return io.Schema(**{key: value for key, value in fields.items() if key in _FIELDS})
+
+
+def advanced(widget: _Input) -> _Input:
+    """Mark an input as advanced; older typed inputs do not take it as an argument."""
+    widget.extra_dict = {**(getattr(widget, "extra_dict", None) or {}), "advanced": True}  # type: ignore[attr-defined]
+    return widget
+
+
+def user_folder() -> Path:
+    """Our folder beside the users' ones; its leading underscores keep it off HTTP."""
+    return Path(folder_paths.get_user_directory()) / "__drawthings"
+
+
+def raise_if_interrupted() -> None:
+    """Raise `Interrupted` if the user pressed Stop."""
+    comfy.model_management.throw_exception_if_processing_interrupted()
+
+
+def progress_bar(total: int, node_id: str | None) -> Any:
+    """ComfyUI's bar of a node. Its updates raise `Interrupted` too."""
+    return comfy.utils.ProgressBar(total, node_id=node_id)
+
+
+def preview_side() -> int:
+    """The user's limit for previews, px."""
+    from comfy.cli_args import args
+
+    return int(getattr(args, "preview_size", 512))
+
+
+def progress_text(text: str, node_id: str | None) -> None:
+    """A line on the node, shown until the run ends; nothing where there is no such thing."""
+    instance: Any = getattr(PromptServer, "instance", None)
+    send = getattr(instance, "send_progress_text", None)
+    if send is not None and node_id is not None:
+        send(text, node_id, sid=instance.client_id)
+
+
+def send_event(name: str, data: dict[str, Any]) -> None:
+    """Tell every open front end; safe from any thread."""
+    instance = getattr(PromptServer, "instance", None)
+    if instance is not None:
+        instance.send_sync(name, data)
+
+
+def routes() -> Any:
+    """ComfyUI's route table; None without a server."""
+    instance = getattr(PromptServer, "instance", None)
+    return None if instance is None else instance.routes

@@ -1,0 +1,38 @@
+"""Widget inputs made from rows of the settings table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..dt_core.configuration import DEFAULTS
+from ..dt_core.settings import INTEGER_RANGES, Kind, setting
+
+
+def setting_input(name: str, input_id: str | None = None, **overrides: Any) -> Any:
+    """The widget for the setting `name`, called `input_id` in the graph.
+
+    `overrides` replace what the row says: default, minimum, maximum, tooltip, and what a
+    ComfyUI input takes besides.
+    """
+    row = setting(name)
+    default = overrides.pop("default", DEFAULTS[name])
+    low = overrides.pop("minimum", row.minimum)
+    high = overrides.pop("maximum", row.maximum)
+    common = {"tooltip": row.help, **overrides}
+    ident = input_id or name
+    if row.choices is not None:
+        labels = [member.label for member in row.choices]
+        return io.Combo.Input(
+            ident, options=labels, default=row.choices.from_label(default).label, **common
+        )
+    if row.kind is Kind.BOOL:
+        return io.Boolean.Input(ident, default=default, **common)
+    if row.kind is Kind.STR:
+        return io.String.Input(ident, default=default, **common)
+    limits = {"default": default, "min": low, "max": high, "step": row.step}
+    if row.kind in INTEGER_RANGES:
+        whole = {key: int(value) for key, value in limits.items() if value is not None}
+        return io.Int.Input(ident, **whole, **common)
+    return io.Float.Input(ident, **limits, **common)

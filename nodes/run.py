@@ -1,0 +1,175 @@
+"""A generation inside ComfyUI: bar, preview, interrupt, and errors in the user's words.
+
+Never blocks ComfyUI's loop: the job has a thread of its own, and this coroutine looks at
+its events and at the interrupt flag 20 times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from ..dt_core import preview
+from ..dt_core.errors import DrawThingsError, ServerError, TensorError
+from ..dt_core.events import (
+    DownloadSize,
+    Event,
+    ImageReceived,
+    Preview,
+    Progress,
+    RemoteDownload,
+    Stage,
+    Started,
+)
+from ..dt_core.families import Family
+from ..dt_core.job import AsyncEvents
+from ..dt_core.pixels import WirePicture
+from ..dt_core.profile import ServerProfile
+from ..dt_core.request import GenerationRequest
+from . import clients, compat, lists
+
+INTERRUPT_POLL_S = 0.05
+UPDATE_INTERVAL_S = 0.1  # ComfyUI before 0.9.2 does not throttle its progress bar
+
+_log = logging.getLogger("drawthings")
+
+_STAGES = {
+    Stage.TEXT_ENCODED: "prompt read",
+    Stage.IMAGE_ENCODED: "image read",
+    Stage.SAMPLING: "step",
+    Stage.IMAGE_DECODED: "image made",
+    Stage.SECOND_PASS_IMAGE_ENCODED: "second pass begins",
+    Stage.SECOND_PASS_SAMPLING: "second pass, step",
+    Stage.SECOND_PASS_IMAGE_DECODED: "second pass made",
+    Stage.FACE_RESTORED: "faces restored",
+    Stage.IMAGE_UPSCALED: "upscaled",
+}
+
+
+class Problem(Exception):
+    """What ComfyUI shows when a node of ours fails: one clear sentence."""
+
+
+Problem.__module__ = "drawthings"  # ComfyUI prints it; the real one is a path
+
+
+@contextlib.contextmanager
+def errors_in_words() -> Iterator[None]:
+    """The one place where errors of dt_core become what ComfyUI shows."""
+    try:
+        yield
+    except DrawThingsError as error:
+        raise Problem(str(error)) from error
+
+
+@dataclass(slots=True)
+class Result:
+    """The pictures of a generation, and sentences about them for the user."""
+
+    pictures: list[WirePicture]
+    notes: list[str] = field(default_factory=list)
+
+
+async def generate(profile: ServerProfile, request: GenerationRequest, node_id: str) -> Result:
+    """Run one generation, shown on the node `node_id`.
+
+    Raises ComfyUI's interrupt if the user stops it, a DrawThingsError if it fails before
+    the first picture. Pictures that arrived whole are delivered, with a note.
+    """
+    client = clients.client(profile)
+    job = client.sync.generate(request)
+    display = _Display(node_id)
+    try:
+        events = AsyncEvents(job)
+        while (batch := await events.take(INTERRUPT_POLL_S)) is not None:
+            compat.raise_if_interrupted()
+            await display.show(batch)
+    except ServerError as error:
+        if not job.images:
+            raise
+        display.notes.append(f"Only {len(job.images)} picture(s) arrived. {error}")
+    finally:
+        job.cancel()
+    if client.sync.known_catalog is not None:
+        lists.learn(profile, client.sync.known_catalog)
+    pictures = [image.picture for image in job.images]
+    display.notes.extend(_notes(pictures))
+    for note in display.notes:
+        _log.warning("%s", note)
+    return Result(pictures, display.notes)
+
+
+def _notes(pictures: list[WirePicture]) -> Iterator[str]:
+    for number, picture in enumerate(pictures, 1):
+        if picture.nonfinite:
+            yield (
+                f"Picture {number} holds {picture.nonfinite} values that are no numbers (NaN), "
+                "shown as black: try another sampler or size."
+            )
+    if len({picture.rgb.shape for picture in pictures}) > 1:
+        yield "The pictures have different sizes: all were scaled to the first one's."
+
+
+class _Display:
+    """What the user sees of one generation while it runs."""
+
+    def __init__(self, node_id: str) -> None:
+        self.notes: list[str] = []
+        self._node_id = node_id
+        self._bar = compat.progress_bar(1, node_id)
+        self._family: Family | None = None
+        self._next_update = 0.0
+        self._done, self._total = 0, 1
+
+    async def show(self, events: list[Event]) -> None:
+        """Take over a batch of events; of several previews only the newest counts."""
+        text = None
+        newest: Preview | None = None
+        for event in events:
+            match event:
+                case Started(resolved, warnings):
+                    self._family = resolved.family
+                    self.notes.extend(warnings)
+                    text = "waiting for the server"
+                case Progress(stage, step, steps, done, total):
+                    self._done, self._total = done, total
+                    text = _STAGES[stage] + (f" {step} of {steps}" if steps else "")
+                case RemoteDownload(received, expected, item, items):
+                    share = f"{received / expected:.0%}" if expected else f"{received} bytes"
+                    text = f"the server downloads file {item + 1} of {items}: {share}"
+                case DownloadSize(size):
+                    text, newest = f"receiving {size / 1e6:.1f} MB", None
+                    self._done = self._total
+                case Preview():
+                    newest = event
+                case ImageReceived():
+                    newest = None
+        now = time.monotonic()
+        if text is None and newest is None:
+            return
+        if now < self._next_update and self._done < self._total:
+            return
+        self._next_update = now + UPDATE_INTERVAL_S
+        if text is not None:
+            compat.progress_text(text, self._node_id)
+        picture = await asyncio.to_thread(self._render, newest) if newest is not None else None
+        self._bar.update_absolute(self._done, self._total, picture)
+
+    def _render(self, event: Preview) -> tuple[str, Image.Image, int] | None:
+        """ComfyUI's form of a preview; None where the family has no coefficients."""
+        if self._family is None:
+            return None
+        try:
+            rgb = preview.latent_to_rgb(event.latent(), self._family.preview)
+        except TensorError as error:  # a preview is not worth a generation
+            _log.info("A preview was left out: %s", error)
+            return None
+        if rgb is None:
+            return None
+        return "JPEG", Image.fromarray(rgb[0]), compat.preview_side()

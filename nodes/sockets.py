@@ -1,0 +1,20 @@
+"""Our socket types. What flows through each is a value of dt_core:
+
+DT_SERVER     ServerProfile
+DT_MODEL      ModelChoice
+DT_LORA       tuple[Lora, ...]
+DT_CONTROL    tuple[Control, ...]
+DT_REFERENCE  tuple[Reference, ...]
+"""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+Server = io.Custom("DT_SERVER")
+Model = io.Custom("DT_MODEL")
+Lora = io.Custom("DT_LORA")
+Control = io.Custom("DT_CONTROL")
+Reference = io.Custom("DT_REFERENCE")
+
+CATEGORY = "Draw Things"
