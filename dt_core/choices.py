@@ -39,8 +39,8 @@ class Choice(IntEnum):
         """
         wanted = _folded(str(text))
         for member in cls:
-            names = (str(int(member)), member.name, member.label, member.json_name or member.name)
-            if wanted in map(_folded, names):
+            names = (member.name, member.label, member.json_name or member.name)
+            if str(text).strip() == str(int(member)) or wanted in map(_folded, names):
                 return member
         if wanted and issubclass(cls, Sampler):
             for member in cls:

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,7 @@ STARTUP_SECONDS = 60.0
 # A core decodes 20 million values in a second; these allow for one a hundred times slower.
 TIMEOUT_BASE_S = 10.0
 TIMEOUT_PER_MILLION_VALUES_S = 5.0
-# fpzip reads past the end of a damaged stream: the first bytes it meets there are ours.
-SLACK_BYTES = 4096
+SLACK_BYTES = 4096  # zeros behind a payload: fpzip reads past the end of a damaged one
 
 _WORKER = Path(__file__).with_name("fpzip_worker.py")
 
@@ -55,10 +54,9 @@ class _WorkerLostError(Exception):
 
 
 class _SharedBlock:
-    """Memory that parent and child both map, until `close`.
+    """Memory that parent and child both map.
 
-    A pagefile section with a random name on Windows, elsewhere a file, in /dev/shm where
-    that exists, that loses its name as soon as the child has it open.
+    A pagefile section on Windows, elsewhere a file that soon loses its name.
     """
 
     def __init__(self, size_bytes: int) -> None:
@@ -86,10 +84,9 @@ class _SharedBlock:
 
 
 def _map_new_file(size_bytes: int) -> tuple[str, mmap.mmap]:
-    if Path("/dev/shm").is_dir():  # noqa: S108 (mkstemp makes the file private)
-        # A container may have too little of it, where the disk would do.
-        with contextlib.suppress(OSError):
-            return _map_file_in("/dev/shm", size_bytes)  # noqa: S108
+    # Not everywhere is there a /dev/shm, and in a container there may be too little of it.
+    with contextlib.suppress(OSError):
+        return _map_file_in("/dev/shm", size_bytes)  # noqa: S108 (mkstemp makes it private)
     return _map_file_in(tempfile.gettempdir(), size_bytes)
 
 
@@ -158,9 +155,6 @@ class _Worker:
         self._ready = False
         self._block: _SharedBlock | None = None
 
-    def is_alive(self) -> bool:
-        return self.process.poll() is None
-
     def decode(
         self, payload: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]
     ) -> NDArray[Any]:
@@ -172,9 +166,7 @@ class _Worker:
         # Room for a payload as big as the result, so that the next picture fits as well.
         needed = start + max(len(payload), result_bytes) + SLACK_BYTES
         if self._block is None or self._block.size_bytes < needed:
-            if self._block is not None:
-                self._block.close()
-                self._block = None
+            self._close_block()
             self._block = _SharedBlock(needed)
         end = start + len(payload)
         self._block.map[start:end] = payload
@@ -189,11 +181,10 @@ class _Worker:
             "timeout_s": timeout_s,
         }
         answer = self._ask(order, timeout_s)
-        self._block.forget_name()
+        self._block.forget_name()  # the child has it open
         if "ok" not in answer:
             raise TensorError(_complaint(answer))
-        shared: NDArray[Any] = np.frombuffer(self._block.map, dtype, count)
-        values: NDArray[Any] = shared.reshape(shape).copy()
+        values: NDArray[Any] = np.frombuffer(self._block.map, dtype, count).reshape(shape).copy()
         return values
 
     def kill(self) -> None:
@@ -210,12 +201,16 @@ class _Worker:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        self._close_block()
+
+    def _close_block(self) -> None:
         if self._block is not None:
             self._block.close()
             self._block = None
 
     def _greet(self) -> None:
-        answer = self._answer(STARTUP_SECONDS)
+        with self._killed_after(STARTUP_SECONDS):
+            answer = self._answer()
         if answer is None:
             raise _WorkerLostError
         if "ready" not in answer:
@@ -227,29 +222,36 @@ class _Worker:
 
     def _ask(self, order: dict[str, Any], timeout_s: float) -> dict[str, Any]:
         assert self.process.stdin is not None  # noqa: S101
-        try:
-            self.process.stdin.write(json.dumps(order).encode("ascii") + b"\n")
-            self.process.stdin.flush()
-        except OSError:
-            raise _WorkerLostError from None
-        answer = self._answer(timeout_s)
-        return {"died": True} if answer is None else answer
+        with self._killed_after(timeout_s):
+            try:
+                self.process.stdin.write(json.dumps(order).encode("ascii") + b"\n")
+                self.process.stdin.flush()
+            except OSError:
+                raise _WorkerLostError from None
+            # The child says when it begins: dying earlier is not the picture's fault.
+            if self._answer() is None:
+                raise _WorkerLostError
+            return self._answer() or {"died": True}
 
-    def _answer(self, timeout_s: float) -> dict[str, Any] | None:
-        """The child's next line; None when it died, which is also what happens at the timeout."""
+    def _answer(self) -> dict[str, Any] | None:
+        """The child's next line; None when it died."""
         assert self.process.stdout is not None  # noqa: S101
+        try:
+            answer = json.loads(self.process.stdout.readline())
+        except ValueError:
+            return None
+        return answer if isinstance(answer, dict) else None
+
+    @contextlib.contextmanager
+    def _killed_after(self, timeout_s: float) -> Iterator[None]:
         # Reads of pipes have no timeout on Windows, so a timer ends the child instead.
         timer = threading.Timer(timeout_s, self.process.kill)
         timer.daemon = True
         timer.start()
         try:
-            line = self.process.stdout.readline()
-            answer = json.loads(line) if line.endswith(b"\n") else None
-        except ValueError:
-            answer = None
+            yield
         finally:
             timer.cancel()
-        return answer if isinstance(answer, dict) else None
 
 
 def _complaint(answer: dict[str, Any]) -> str:
@@ -262,8 +264,8 @@ def _complaint(answer: dict[str, Any]) -> str:
 class Pool:
     """A few children that decode in parallel.
 
-    Threads may share it. Children start when there is work for them, or at `warm_up`, stop
-    after a minute without work, and end by themselves when this process does.
+    Threads may share it. Children start when there is work for them or at `warm_up`, stop
+    when idle for `idle_s` seconds, and end by themselves when this process does.
     """
 
     def __init__(
@@ -282,7 +284,7 @@ class Pool:
     def warm_up(self, count: int | None = None) -> None:
         """Start children, all by default, without waiting for them.
 
-        Does nothing where fpzip is not installed: whether it is needed is not known yet.
+        Does nothing where fpzip is not installed: it may not be needed.
         """
         wanted = min(count or self.size, self.size)
         with self._warming, contextlib.suppress(TensorError):
@@ -292,10 +294,9 @@ class Pool:
     def decode(
         self, payload: bytes | bytearray | memoryview, shape: tuple[int, ...], dtype: Any
     ) -> NDArray[Any]:
-        """Decode one fpzip stream.
+        """Decode one fpzip stream, which must hold as many values as `shape`.
 
-        `shape` and `dtype` (float16, float32 or float64) are those of the result; the
-        stream must hold as many values. Returns an array that owns its memory.
+        `dtype` is float16, float32 or float64. Returns an array that owns its memory.
 
         Raises:
             TensorError: the stream is damaged, decoding took too long, or there is no
@@ -334,7 +335,7 @@ class Pool:
     def process_ids(self) -> list[int]:
         """The children that run at the moment."""
         with self._changed:
-            return [worker.process.pid for worker in self._all if worker.is_alive()]
+            return [worker.process.pid for worker in self._all if worker.process.poll() is None]
 
     def _start(self) -> _Worker:
         try:
@@ -354,7 +355,7 @@ class Pool:
                 worker = self._idle.pop() if self._idle else None
             if worker is None:
                 return self._start()
-            if worker.is_alive():
+            if worker.process.poll() is None:
                 return worker
             self._discard(worker)
 
@@ -387,13 +388,10 @@ class Pool:
                     self._idle.remove(worker)
                     self._all.discard(worker)
                 if not stale:
-                    self._changed.wait(_seconds_until_stale(self._idle, now, self._idle_s))
+                    oldest = min((w.idle_since for w in self._idle), default=now)
+                    self._changed.wait(max(0.01, oldest + self._idle_s - now))
             for worker in stale:
                 worker.close()
-
-
-def _seconds_until_stale(idle: Iterable[_Worker], now: float, idle_s: float) -> float:
-    return max(0.01, min((w.idle_since + idle_s - now for w in idle), default=idle_s))
 
 
 _pool = Pool()

@@ -4,8 +4,9 @@ It knows fpzip's C functions and the shared memory, and nothing of tensors: the 
 has checked every size. fpzip's decoder does not know where its input ends and may kill
 the process that runs it; that process is this one (docs/protocol.md 3.4).
 
-One JSON object per line comes in on stdin, one goes out on stdout. After any answer but
-"ok" the process ends, because a damaged stream may have damaged its heap.
+One JSON object per line comes in on stdin; two go out on stdout, when decoding begins and
+when it is done. After any answer but "ok" the process ends, because a damaged stream may
+have damaged its heap.
 """
 
 from __future__ import annotations
@@ -179,6 +180,7 @@ def serve(orders: TextIO, answers: TextIO, decoder: Decoder) -> None:
         if hasattr(signal, "alarm"):
             # A decoding that never ends must end even if the parent is gone.
             signal.alarm(int(order["timeout_s"]) + 5)
+        print(json.dumps({"begun": True}), file=answers, flush=True)
         answer: dict[str, Any] = {"ok": True}
         try:
             decode(order, shared.open(order["memory"], order["memory_bytes"]), decoder)

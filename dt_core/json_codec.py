@@ -71,13 +71,11 @@ def from_json(source: str | bytes | Mapping[str, Any]) -> Configuration:
     type or out of range.
     """
     data = _object(_parsed(source), "The configuration")
-    for wrapper in _WRAPPERS:
-        if isinstance(data.get(wrapper), Mapping):
-            data = data[wrapper]
-            break
+    while inner := [data[key] for key in _WRAPPERS if isinstance(data.get(key), Mapping)]:
+        data = inner[0]
     plain = {key: value for key, value in data.items() if key in _BY_KEY and value is not None}
     values = _plain_values(plain)
-    ours = _object(data.get(OURS) or {}, OURS)
+    ours = _object({} if data.get(OURS) is None else data[OURS], OURS)
     unknown = {key: value for key, value in data.items() if key not in _BY_KEY and key != OURS}
     newer = {name: value for name, value in ours.items() if name not in _BY_NAME}
     if newer:
@@ -109,9 +107,6 @@ def _object(value: object, name: str) -> Mapping[str, Any]:
 
 def _wrong(name: str, wanted: str, value: object) -> SettingsError:
     return SettingsError(f"{name} must be {wanted}, not {shortened(value)}.")
-
-
-# Configuration to JSON
 
 
 def _plain_json(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,9 +156,6 @@ def _lost(values: Values) -> Values:
 
 def _causal(values: Mapping[str, Any]) -> Values:
     return {name: values[name] for name in _CAUSAL if name in values}
-
-
-# JSON to Configuration
 
 
 def _plain_values(plain: Mapping[str, Any]) -> Values:

@@ -58,7 +58,7 @@ def converted(array: NDArray[Any], dtype: type[np.float16] | type[np.float32]) -
     if array.dtype == dtype:
         return array
     if torch is None or array.dtype not in (np.float16, np.float32):
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             return array.astype(dtype)
     # torch warns of arrays that it could write to and must not.
     source = np.require(array, requirements=("C", "W"))
@@ -75,7 +75,7 @@ def picture_to_wire(pixels: NDArray[Any]) -> HalfArray:
     Raises:
         TensorError: another shape or type.
     """
-    return converted(_signed(_three_channels(pixels)), np.float16)[None]
+    return _signed_half(_three_channels(pixels))[None]
 
 
 def scribble_to_wire(pixels: NDArray[Any]) -> HalfArray:
@@ -109,7 +109,7 @@ def depth_to_wire(gray: NDArray[Any]) -> HalfArray:
         raise TensorError(
             f"A depth map needs the shape [height, width], not {list(gray.shape)} of {gray.dtype}."
         )
-    return converted(_signed(gray), np.float16)[None]
+    return _signed_half(gray)[None]
 
 
 def mask_to_codes(coverage: NDArray[Any]) -> NDArray[np.uint8]:
@@ -198,7 +198,11 @@ def cover(pixels: FloatArray, width: int, height: int) -> FloatArray:
     scale = min(have_width / width, have_height / height)
     left = (have_width - width * scale) / 2
     top = (have_height - height * scale) / 2
-    return _resampled(pixels, width, height, (left, top, have_width - left, have_height - top))
+    # Whole pixels are cut off, so that they do not ring into the edge; the box does the rest.
+    x, y = int(left), int(top)
+    kept = pixels[y : have_height - y, x : have_width - x]
+    box = (left - x, top - y, have_width - left - x, have_height - top - y)
+    return _resampled(kept, width, height, box)
 
 
 def _is_pixel_type(pixels: NDArray[Any]) -> bool:
@@ -214,24 +218,25 @@ def _three_channels(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def _signed(pixels: NDArray[Any]) -> FloatArray:
+def _signed_half(pixels: NDArray[Any]) -> HalfArray:
     """0..1 or 0..255 to -1..1."""
     if pixels.dtype == np.uint8:
-        # A byte at a time, in single floats, is what the official command-line tool does.
+        # In single floats, then to half, is what the official command-line tool does.
         table = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
-        looked_up: FloatArray = np.take(table, pixels)
+        looked_up: HalfArray = np.take(table.astype(np.float16), pixels)
         return looked_up
     signed: FloatArray = np.multiply(pixels, 2, dtype=np.float32)
     signed -= np.float32(1)
     # fmax and fmin drop a NaN where clip would keep it.
     np.fmax(signed, -1, out=signed)
     np.fmin(signed, 1, out=signed)
-    return signed
+    return converted(signed, np.float16)
 
 
 def _unit(signed: FloatArray, broken: NDArray[np.bool_] | None) -> FloatArray:
     """-1..1 to 0..1, into a new array; 0 where broken."""
-    unit: FloatArray = signed + np.float32(1)
+    with np.errstate(invalid="ignore"):  # signalling NaNs complain
+        unit: FloatArray = signed + np.float32(1)
     unit *= np.float32(0.5)
     np.clip(unit, 0, 1, out=unit)
     if broken is not None:

@@ -151,7 +151,7 @@ def _mask_needs_image(at: Resolved) -> _Sentences:
         yield _warning("The mask is ignored: a mask needs an image.")
     elif not (at.request.mask.coverage >= 0.5).any():
         yield _warning(
-            "The mask marks nothing, so the server repaints the whole picture at the given strength."
+            "The mask marks nothing: the server repaints the whole picture at the given strength."
         )
 
 

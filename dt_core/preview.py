@@ -160,18 +160,23 @@ def _unfold(values: NDArray[np.float32], patch: int) -> NDArray[np.float32]:
     """[N, h, w, 3 * patch * patch] to [N, h * patch, w * patch, 3]."""
     batch, height, width, _ = values.shape
     cells = values.reshape(batch, height, width, 3, patch, patch)
-    return cells.transpose(0, 1, 4, 2, 5, 3).reshape(batch, height * patch, width * patch, 3)
+    pixels: NDArray[np.float32] = cells.transpose(0, 1, 4, 2, 5, 3)
+    return pixels.reshape(batch, height * patch, width * patch, 3)
 
 
 def _lab_to_levels(lab: NDArray[np.float32]) -> NDArray[np.float32]:
     linear = (lab @ _LAB_TO_ROOTS) ** 3 @ _CONES_TO_LINEAR
     # The app applies the curve that decodes sRGB where one would expect the other one.
     curve = ((linear + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
-    return np.where(linear >= 0.04045, curve, linear / np.float32(12.92)) * np.float32(255)
+    value: NDArray[np.float32] = np.where(linear >= 0.04045, curve, linear / np.float32(12.92))
+    value *= np.float32(255)
+    return value
 
 
 def _levels_to_lab(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     value = levels / np.float32(255)
     curve = value ** np.float32(1 / 2.4) * np.float32(1.055) - np.float32(0.055)
     linear = np.where(value >= 0.04045 / 12.92, curve, value * np.float32(12.92))
-    return np.cbrt(linear @ np.linalg.inv(_CONES_TO_LINEAR)) @ np.linalg.inv(_LAB_TO_ROOTS)
+    roots = np.cbrt(linear @ np.linalg.inv(_CONES_TO_LINEAR))
+    lab: NDArray[np.float32] = roots @ np.linalg.inv(_LAB_TO_ROOTS)
+    return lab

@@ -76,12 +76,17 @@ def refresh_default() -> None:
     threading.Thread(target=refresh, args=(profile,), name="drawthings-lists", daemon=True).start()
 
 
-def refresh(profile: ServerProfile) -> str:
-    """Ask one server for its catalogue now; what came of it, in a sentence."""
+def refresh(profile: ServerProfile) -> tuple[bool, str]:
+    """Ask one server for its catalogue now; whether it answered, and a sentence on it."""
     try:
         catalog = clients.client(profile).sync.echo()
     except DrawThingsError as error:
         _log.info("%s", error)
-        return str(error)
+        return False, str(error)
     learn(profile, catalog)
-    return f"{profile.address} has {len(catalog.models)} models."
+    if not catalog.browsable:
+        return True, f"{profile.address} answers, but does not list what it has."
+    return True, (
+        f"{profile.address} has {len(catalog.models)} models, {len(catalog.loras)} LoRAs and "
+        f"{len(catalog.controls)} ControlNets."
+    )

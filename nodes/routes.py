@@ -38,4 +38,5 @@ async def refresh(request: Any) -> Any:
     except DrawThingsError as error:
         return web.json_response({"error": str(error)}, status=400)
     outcomes = await asyncio.gather(*(asyncio.to_thread(lists.refresh, p) for p in profiles))
-    return web.json_response({"servers": outcomes})
+    servers = [{"ok": ok, "sentence": sentence} for ok, sentence in outcomes]
+    return web.json_response({"servers": servers})

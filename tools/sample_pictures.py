@@ -14,11 +14,16 @@ from PIL import Image, ImageDraw, ImageFilter
 from .comfyui_setup import ROOT
 
 TARGET = ROOT / "example_workflows" / "input"
-LANDSCAPE = (768, 512)
+LANDSCAPE = (960, 640)
 PORTRAIT = (512, 640)
 OVERSAMPLING = 3
 SHORE = 0.62  # height of the waterline, as a part of the picture
-BOAT_PLACE = (0.30, 0.68, 0.62, 0.92)  # what the mask leaves to the server: left, top, right, bottom
+BOAT_PLACE = (
+    0.30,
+    0.68,
+    0.62,
+    0.92,
+)  # what the mask leaves to the server: left, top, right, bottom
 
 Colour = tuple[int, int, int]
 Floats = npt.NDArray[np.float64]
@@ -75,7 +80,9 @@ def landscape() -> Image.Image:
 
     sun = Image.new("L", sky.size, 0)
     x, y, radius = width * 0.735, shore * 0.60, height * 0.052
-    ImageDraw.Draw(sun).ellipse((x - 3 * radius, y - 3 * radius, x + 3 * radius, y + 3 * radius), 90)
+    ImageDraw.Draw(sun).ellipse(
+        (x - 3 * radius, y - 3 * radius, x + 3 * radius, y + 3 * radius), 90
+    )
     sun = sun.filter(ImageFilter.GaussianBlur(radius * 1.3))
     ImageDraw.Draw(sun).ellipse((x - radius, y - radius, x + radius, y + radius), 255)
     sky.paste((255, 240, 206), mask=sun)
@@ -92,7 +99,9 @@ def landscape() -> Image.Image:
     ripple = np.asarray(mirrored).astype(np.float64)
     rows = np.arange(ripple.shape[0])
     shift = np.sin(rows**0.72 * 0.55) * (2 + rows * 0.018) * OVERSAMPLING
-    rippled = np.stack([np.roll(row, round(by), axis=0) for row, by in zip(ripple, shift, strict=True)])
+    rippled = np.stack(
+        [np.roll(row, round(by), axis=0) for row, by in zip(ripple, shift, strict=True)]
+    )
     depth = np.linspace(0.86, 0.55, len(rows))[:, None, None]
     water = Image.fromarray((rippled * depth + (8, 14, 30)).clip(0, 255).astype(np.uint8))
 

@@ -79,9 +79,9 @@ def _rows(chosen: Choice) -> Iterator[Description]:
 
 
 def _model(asked: Asked) -> Choice:
-    configuration, catalog = asked.configuration, asked.catalog
-    file = str(configuration["model"] or "")
-    if not file and "model" in configuration:
+    catalog = asked.catalog
+    file = str(asked.configuration["model"] or "")
+    if "model" in asked.empty_texts:
         asked.notes.append('the model "" counts as present: taken for Stable Diffusion v1')
         return Choice("", _BARE_V1, FAMILIES["v1"])
     if file not in catalog.files:
@@ -135,6 +135,11 @@ def _loras(asked: Asked, chosen: Choice) -> None:
 
 def _post_processing(asked: Asked, chosen: Choice) -> None:
     configuration, files = asked.configuration, asked.catalog.files
+    for name in asked.empty_texts:
+        if name in {"upscaler", "refiner_model"} or name.startswith("loras"):
+            asked.notes.append(f'{name} "" counts as present: leave it out')
+    if "upscaler" in asked.empty_texts:
+        chosen.upscale = 4
     upscaler = configuration["upscaler"]
     if upscaler and upscaler not in files:
         asked.notes.append(f'upscaler "{upscaler}" is not on the server: skipped')

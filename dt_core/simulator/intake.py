@@ -23,8 +23,27 @@ from .catalog import Catalog
 Array = NDArray[Any]
 
 HINT_KINDS = frozenset(
-    "custom depth canny scribble pose normalbae color lineart softedge seg inpaint ip2p "
-    "shuffle mlsd tile blur lowquality gray audio".split()
+    [
+        "custom",
+        "depth",
+        "canny",
+        "scribble",
+        "pose",
+        "normalbae",
+        "color",
+        "lineart",
+        "softedge",
+        "seg",
+        "inpaint",
+        "ip2p",
+        "shuffle",
+        "mlsd",
+        "tile",
+        "blur",
+        "lowquality",
+        "gray",
+        "audio",
+    ]
 )
 _HASH_SIZE = 32
 _HEADER = struct.Struct("<I4i12i")
@@ -73,6 +92,7 @@ class Asked:
     image: Array | None = None
     mask: Array | None = None
     hints: tuple[Hint, ...] = ()
+    empty_texts: tuple[str, ...] = ()  # settings that were sent as ""
     traps: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -92,6 +112,7 @@ class Asked:
 def read_request(message: Any, configuration: Configuration, catalog: Catalog) -> Asked:
     merged, dropped = catalog.with_override(message.override)
     asked = Asked(message, configuration, merged, notes=dropped)
+    asked.empty_texts = config_codec.empty_texts(message.configuration)
     blobs = {hashlib.sha256(blob).digest(): blob for blob in message.contents}
     if message.HasField("image"):
         asked.image = _floats(asked, "image", _blob(message.image, blobs))
@@ -102,11 +123,6 @@ def read_request(message: Any, configuration: Configuration, catalog: Catalog) -
             asked.mask = _as_codes(asked.mask)
     asked.hints = tuple(_hint(asked, hint, blobs) for hint in message.hints)
     return asked
-
-
-def decode_configuration(data: bytes) -> Configuration:
-    """Raises SettingsError for bytes that are no configuration."""
-    return config_codec.decode(data)
 
 
 def _hint(asked: Asked, hint: Any, blobs: Mapping[bytes, bytes]) -> Hint:

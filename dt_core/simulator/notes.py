@@ -102,12 +102,8 @@ def _guidance(asked: Asked, plan: Plan) -> Iterator[str]:
         if "guidance_embed" in configuration:
             guidance = f"{configuration['guidance_scale']:g}"
             yield f"guidance_embed is ignored: the embedded guidance is guidance_scale {guidance}"
-    elif "shift" in configuration and plan.shift != configuration["shift"]:
+    if "shift" in configuration and plan.shift != configuration["shift"]:
         yield f"shift {configuration['shift']:g} replaced by {plan.shift:.2f} (resolution dependent)"
-    if embeds_guidance(asked, plan.chosen) and "shift" in configuration:
-        if plan.shift != configuration["shift"]:
-            wanted = f"{configuration['shift']:g}"
-            yield f"shift {wanted} replaced by {plan.shift:.2f} (resolution dependent)"
 
 
 def _settings(asked: Asked, plan: Plan) -> Iterator[str]:

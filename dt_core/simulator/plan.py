@@ -198,7 +198,11 @@ def _plan_second_pass(asked: Asked, plan: Plan) -> None:
         start = 0
         if with_image:
             start = start_step(
-                steps, plan.strength, configuration["sampler"], False, configuration["stage_2_shift"]
+                steps,
+                plan.strength,
+                configuration["sampler"],
+                False,
+                configuration["stage_2_shift"],
             )
         plan.second = SecondPass(steps, start, listed_decode=not with_image)
     elif plan.path == "text" and hires_fix_acts(asked, plan.chosen):

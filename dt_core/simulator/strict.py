@@ -21,12 +21,37 @@ from .schedule import AYS, TRAILING
 PREFIX = "would crash the server: "
 
 _NEEDS_STEPS = frozenset(
-    "ideogram_4 krea_2 pixart auraflow sd3 sd3_large flux1 z_image flux2 flux2_9b flux2_4b "
-    "hidream_i1".split()
+    [
+        "ideogram_4",
+        "krea_2",
+        "pixart",
+        "auraflow",
+        "sd3",
+        "sd3_large",
+        "flux1",
+        "z_image",
+        "flux2",
+        "flux2_9b",
+        "flux2_4b",
+        "hidream_i1",
+    ]
 )
 _NO_INPAINTING = frozenset(
-    "flux2 flux2_9b flux2_4b qwen_image cosmos2.5_2b krea_2 z_image ernie_image ideogram_4 "
-    "hidream_i1 hidream_o1 ltx2 ltx2.3".split()
+    [
+        "flux2",
+        "flux2_9b",
+        "flux2_4b",
+        "qwen_image",
+        "cosmos2.5_2b",
+        "krea_2",
+        "z_image",
+        "ernie_image",
+        "ideogram_4",
+        "hidream_i1",
+        "hidream_o1",
+        "ltx2",
+        "ltx2.3",
+    ]
 )
 _DEPTH_FAMILIES = frozenset(
     "v1 v2 sdxl_base_v0.9 sdxl_refiner_v0.9 ssd_1b svd_i2v kandinsky2.1 sd3 sd3_large pixart "
@@ -155,14 +180,15 @@ def _hires(asked: Asked, chosen: Choice) -> Iterator[str]:
         return
     if chosen.family.version == "hidream_o1":
         yield "hires fix on HiDream O1 ends in a size mismatch"
-    if asked.image is not None and "kontext" in chosen.modifier + _edit(chosen):
+    if asked.image is not None and _edits(chosen):
         height, width = asked.image.shape[1:3]
         if height % 16 or width % 16:
             yield "the reference of the second pass is not a multiple of 16 px"
 
 
-def _edit(chosen: Choice) -> str:
-    return " kontext" if chosen.modifier.startswith("qwenimage_edit") else ""
+def _edits(chosen: Choice) -> bool:
+    """Whether the run looks at reference pictures."""
+    return chosen.modifier.startswith(("kontext", "qwenimage_edit"))
 
 
 def _descriptions(asked: Asked, chosen: Choice) -> Iterator[str]:
@@ -209,11 +235,10 @@ def _controls(asked: Asked, chosen: Choice) -> Iterator[str]:
 
 def _hint_shapes(asked: Asked, chosen: Choice, kinds: set[str]) -> Iterator[str]:
     prompts = any(control.type in IMAGE_PROMPTS for control in chosen.controls)
-    edits = chosen.modifier in {"kontext", "kontext_kv"} or bool(_edit(chosen))
     used = {
         "custom": bool(chosen.controls) or chosen.modifier == "canny",
         "color": "color" in kinds,
-        "shuffle": prompts or edits or "shuffle" in kinds,
+        "shuffle": prompts or _edits(chosen) or "shuffle" in kinds,
         "depth": "depth" in {*kinds, chosen.modifier},
         "scribble": "scribble" in kinds,
         "pose": "pose" in kinds,
@@ -240,7 +265,10 @@ def _pose(asked: Asked, poses: list[Array], chosen: Choice) -> Iterator[str]:
     if on_text_path and asked.mask is None:
         passes = [(poses[0], final)]
         if hires_fix_acts(asked, chosen):
-            first = (configuration["hires_fix_start_height"], configuration["hires_fix_start_width"])
+            first = (
+                configuration["hires_fix_start_height"],
+                configuration["hires_fix_start_width"],
+            )
             passes = [(poses[0], first), (poses[-1], final)]
     elif asked.image is not None:
         passes = [(poses[-1], asked.image.shape[1:3])]

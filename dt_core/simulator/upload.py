@@ -84,6 +84,9 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._discard()
+
+    def _discard(self) -> None:
         if self._file is not None:
             self._file.close()
         if self._part is not None and not self._kept:
@@ -118,7 +121,7 @@ class Upload:
     def _begin(self, init: Any) -> None:
         if not is_plain_name(init.filename):
             raise Failure(grpc.StatusCode.INTERNAL, "Failed to create file handle")
-        self.__exit__()
+        self._discard()
         self._name, self._sha256 = init.filename, init.sha256
         self._expected, self._received = init.totalSize, 0
         self._part = self._store.new_part()

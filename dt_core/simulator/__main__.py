@@ -1,0 +1,126 @@
+"""`python -m dt_core.simulator`: the simulator with the flags of gRPCServerCLI
+(docs/protocol.md 9.2).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import DrawThingsError
+from .catalog import Catalog
+from .server import Simulator
+
+_DEFAULT_PORT = 7859
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+    )
+    if bool(options.certificate) != bool(options.private_key):
+        sys.stderr.write("Pass --certificate and --private-key together.\n")
+        return 2
+    try:
+        simulator = Simulator(
+            host=options.address,
+            port=options.port,
+            secret=options.shared_secret,
+            tls=not options.no_tls,
+            certificate=_read(options.certificate),
+            private_key=_read(options.private_key),
+            step_delay=options.step_delay,
+            model_browser=options.model_browser,
+            response_compression=not options.no_response_compression,
+            echo_on_queue=options.echo_on_queue,
+            catalog=Catalog.load(options.models),
+        )
+    except (DrawThingsError, OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    with simulator:
+        sys.stdout.write(_start_line(simulator, options) + "\n")
+        sys.stdout.flush()
+        _wait_for_signal()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m dt_core.simulator",
+        description="A stand-in for a Draw Things server: same protocol, no models, pictures "
+        "that show what was asked.",
+    )
+    add = parser.add_argument
+    add(
+        "-a",
+        "--address",
+        default="127.0.0.1",
+        metavar="HOST",
+        help="where to listen (default 127.0.0.1, this computer only; the real server's is 0.0.0.0)",
+    )
+    add(
+        "-p",
+        "--port",
+        type=int,
+        default=_DEFAULT_PORT,
+        help=f"port (default {_DEFAULT_PORT}); 0 takes a free one",
+    )
+    add("-n", "--name", default=platform.node() or "simulator", help="name (default: host name)")
+    add(
+        "-s",
+        "--shared-secret",
+        default=os.environ.get("DRAWTHINGS_SIMULATOR_SECRET", ""),
+        metavar="SECRET",
+        help="password that clients must send (or set DRAWTHINGS_SIMULATOR_SECRET, which other "
+        "users of this computer cannot see)",
+    )
+    add("--no-tls", action="store_true", help="plain connection")
+    add("--certificate", metavar="PEM", help="TLS certificate (default: one made for this user)")
+    add("--private-key", metavar="PEM", help="its key")
+    add("--no-response-compression", action="store_true", help="send raw tensors")
+    add("--model-browser", action="store_true", help="let Echo tell what is installed")
+    add("--echo-on-queue", action="store_true", help="Echo waits for running generations")
+    add("--step-delay", type=_seconds, default=0.0, metavar="SECONDS", help="time for each step")
+    add("--models", metavar="FILE", help="JSON catalogue in place of the built-in one")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 3600:
+        raise argparse.ArgumentTypeError("must be 0 to 3600")
+    return value
+
+
+def _read(path: str | None) -> bytes | None:
+    return Path(path).read_bytes() if path else None
+
+
+def _start_line(simulator: Simulator, options: argparse.Namespace) -> str:
+    encryption = "plain" if options.no_tls else "TLS"
+    secret = "a secret is needed" if options.shared_secret else "no secret"
+    return (
+        f'Draw Things simulator "{options.name}" (no real server) listening on '
+        f"{simulator.address}, {encryption}, {secret}"
+    )
+
+
+def _wait_for_signal() -> None:
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.wait(0.5):  # with a timeout, so that Windows delivers Ctrl-C
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

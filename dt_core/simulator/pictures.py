@@ -1,0 +1,179 @@
+"""The simulated results: pictures and frames of a run, drawn from its request alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from . import art
+from .card import Box, Card, draw_card, pill, text_size
+from .facts import make_card, to_pixels
+from .intake import Asked
+from .masks import MaskReading
+from .plan import Plan
+
+FloatArray = NDArray[np.float32]
+
+_OWN_SHARE_OF_EDITS = 0.45  # how much of an edited picture is new
+
+
+class Drawing:
+    """The pictures of one run. Values 0..1, RGB, or alpha first and then RGB."""
+
+    def __init__(self, asked: Asked, plan: Plan) -> None:
+        self._asked, self._plan = asked, plan
+        self._card: Card = make_card(asked, plan)
+        self._seed = int(asked.configuration["seed"])
+        self._bases: dict[int, tuple[Image.Image, Box]] = {}
+
+    @property
+    def count(self) -> int:
+        return self._plan.frames or self._plan.batch
+
+    def picture(self, index: int) -> FloatArray:
+        """Picture `index` of the batch, or frame `index`: the card stays, a ball moves."""
+        entry = 0 if self._plan.frames else index
+        if entry not in self._bases:
+            self._bases[entry] = self._base(entry)
+        canvas, panel = self._bases[entry]
+        canvas = canvas.copy()
+        if self._plan.frames:
+            self._move(canvas, panel, index)
+        else:
+            several = self.count > 1
+            label = f"{index + 1} of {self.count}" if several else self._size_label()
+            self._corner(canvas, label)
+        return self._finish(canvas, panel, entry)
+
+    def _size_label(self) -> str:
+        return f"{self._plan.width}x{self._plan.height}"
+
+    def _base(self, index: int) -> tuple[Image.Image, Box]:
+        plan = self._plan
+        new = art.bands(self._seed + index, plan.width, plan.height)
+        init = self._init()
+        if init is not None and plan.path == "text":
+            new = _OWN_SHARE_OF_EDITS * new + (1 - _OWN_SHARE_OF_EDITS) * init
+        elif init is not None:
+            strength = np.float32(min(1.0, max(0.0, plan.strength)))
+            blended = strength * new + (1 - strength) * init
+            if plan.path == "mask" and plan.mask is not None:
+                blended = np.where(plan.mask.empty[..., None], new, blended)
+            new = blended
+        canvas = _to_image(new)
+        return canvas, draw_card(canvas, self._card, art.palette(self._seed), self._box())
+
+    def _init(self) -> FloatArray | None:
+        """The init image at the size of the result, where the run looks at it."""
+        image, plan = self._asked.image, self._plan
+        if image is None or image.ndim != 4:
+            return None
+        edits = plan.chosen.modifier.startswith(("kontext", "qwenimage"))
+        if plan.path == "text" and not (edits or plan.chosen.family.supports("first_frame_image")):
+            return None
+        pixels = to_pixels(image)
+        if pixels.shape[:2] != (plan.height, plan.width):
+            resized = _to_image(pixels).resize((plan.width, plan.height), Image.Resampling.BILINEAR)
+            pixels = np.asarray(resized, np.float32) / 255
+        return pixels.astype(np.float32)
+
+    def _box(self) -> Box:
+        """Where the card goes: the whole picture, or what a mask leaves to paint."""
+        plan = self._plan
+        if plan.path == "mask" and plan.mask is not None and plan.mask.repaint.any():
+            rows = np.flatnonzero(plan.mask.repaint.any(axis=1))
+            columns = np.flatnonzero(plan.mask.repaint.any(axis=0))
+            return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+        return 0, 0, plan.width, plan.height
+
+    def _corner(self, canvas: Image.Image, label: str) -> None:
+        box = self._box()
+        size = text_size(box)
+        if box[2] - box[0] > 14 * size:
+            margin = round(size * 0.9)
+            deep = art.palette(self._seed).deep
+            pill(canvas, label, (margin - box[2], box[1] + margin), max(8, round(size * 0.8)), deep)
+
+    def _move(self, frame: Image.Image, panel: Box, index: int) -> None:
+        total = max(1, self._plan.frames)
+        share = index / total
+        self._corner(frame, f"frame {index + 1} / {total}")
+        left, top, right, bottom = self._box()
+        landscape = panel[2] < right - (right - left) // 4 and panel[2] > panel[0]
+        area = (panel[2], top, right, bottom) if landscape else (left, top, right, panel[1])
+        if area[3] - area[1] < 12:
+            area = (left, top, right, bottom)
+        radius = max(3, round(0.05 * min(right - left, bottom - top)))
+        x = (area[0] + area[2]) / 2 + 0.36 * (area[2] - area[0]) * math.cos(2 * math.pi * share)
+        y = (area[1] + area[3]) / 2 + 0.26 * (area[3] - area[1]) * math.sin(4 * math.pi * share)
+        draw = ImageDraw.Draw(frame)
+        ball = (x - radius, y - radius, x + radius, y + radius)
+        accent = art.palette(self._seed).accent
+        draw.ellipse(ball, fill=(255, 255, 255))
+        draw.ellipse((ball[0] + 2, ball[1] + 2, ball[2] - 2, ball[3] - 2), fill=accent)
+        bar = max(2, (bottom - top) // 160)
+        end = left + round((right - left) * (index + 1) / total)
+        draw.rectangle((left, bottom - bar, end, bottom), fill=accent)
+
+    def _finish(self, canvas: Image.Image, panel: Box, index: int) -> FloatArray:
+        plan, init = self._plan, self._init()
+        if plan.path == "mask" and plan.mask is not None and init is not None:
+            _outline(canvas, plan.mask, art.palette(self._seed).accent)
+            drawn = np.asarray(canvas, np.float32) / 255
+            share = _repainted_share(self._asked, plan.mask)[..., None]
+            result = np.where(share >= 1, drawn, np.where(share <= 0, init, 0))
+            soft = (share > 0) & (share < 1)
+            result = np.where(soft, share * drawn + (1 - share) * init, result)
+        else:
+            result = np.asarray(canvas, np.float32) / 255
+        if plan.chosen.transparent:
+            alpha = _alpha(plan, panel, index)
+            result = np.concatenate([alpha[..., None], result], axis=2)
+        return result.astype(np.float32)
+
+
+def _to_image(pixels: FloatArray) -> Image.Image:
+    return Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
+
+
+def _outline(canvas: Image.Image, mask: MaskReading, colour: art.Colour) -> None:
+    inside = Image.fromarray(mask.repaint.astype(np.uint8) * 255)
+    width = 3 if min(canvas.size) < 512 else 5
+    edge = np.asarray(inside) > np.asarray(inside.filter(ImageFilter.MinFilter(width)))
+    canvas.paste(colour, (0, 0), Image.fromarray(edge.astype(np.uint8) * 255))
+
+
+def _repainted_share(asked: Asked, mask: MaskReading) -> FloatArray:
+    """1 where the new picture shows, 0 where the original is pasted back."""
+    configuration = asked.configuration
+    blur, outset = configuration["mask_blur"], configuration["mask_blur_outset"]
+    area = Image.fromarray(mask.repaint.astype(np.uint8) * 255)
+    if outset > 0:
+        area = area.filter(ImageFilter.MaxFilter(2 * min(outset, 64) + 1))
+    elif outset < 0 and blur > 0:
+        area = area.filter(ImageFilter.MinFilter(2 * min(-outset, 64) + 1))
+    if blur > 0 and configuration["preserve_original_after_inpaint"]:
+        area = area.filter(ImageFilter.GaussianBlur(blur))
+    return np.asarray(area, np.float32) / 255
+
+
+def _alpha(plan: Plan, panel: Box, index: int) -> FloatArray:
+    """What is opaque: the first layer of several, else the panel and a soft disc."""
+    layered = plan.chosen.modifier == "qwenimage_layered"
+    if layered and index == 0:
+        return np.ones((plan.height, plan.width), np.float32)
+    angle = 2 * math.pi * index / max(1, plan.batch)
+    shift = 0.12 if plan.batch > 1 else 0.0
+    x = (
+        np.arange(plan.width, dtype=np.float32)[None, :] / plan.width
+        - 0.5
+        - shift * math.cos(angle)
+    )
+    y = np.arange(plan.height, dtype=np.float32)[:, None] / plan.height - 0.42
+    y = y - np.float32(shift * math.sin(angle))
+    alpha = np.clip((0.40 - np.sqrt(x * x + y * y)) / 0.06, 0, 1).astype(np.float32)
+    alpha[panel[1] : panel[3], panel[0] : panel[2]] = 1
+    return alpha

@@ -1,0 +1,296 @@
+"""The simulated server: sockets, secret, queue, and one method for each of the service.
+
+    with Simulator(secret="s3cret", tls=False) as server:
+        channel = grpc.insecure_channel(server.address)
+        ...
+        record = server.wait_for(lambda record: record.outcome == "cancelled", 5)
+
+Answers as a stock gRPCServerCLI does (docs/protocol.md 4 to 6), except where that one would
+crash: then the call ends with INVALID_ARGUMENT and the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent import futures
+from typing import Any, TypeVar
+
+import grpc
+
+from .. import _wire, config_codec
+from ..errors import ServerError, SettingsError
+from . import generation
+from .catalog import Catalog
+from .certificate import own_certificate
+from .choosing import choose
+from .intake import read_request
+from .notes import explain
+from .plan import make_plan
+from .queue import SerialQueue
+from .record import Ledger, Outcome, Record
+from .strict import PREFIX, first_trap
+from .upload import Failure, Store, Upload
+
+log = logging.getLogger(__name__)
+
+MAX_RECEIVE_BYTES = 1 << 30
+_THREADS = 64  # a waiting generation holds one
+_FAILED = "unknown error processing request"
+_UNREADABLE = "Message deserialization failed"
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.so_reuseport", 0),
+)
+
+_T = TypeVar("_T")
+
+
+class Simulator:
+    """A server on `host`:`port` from construction to `stop`; port 0 takes a free one.
+
+    `certificate` and `private_key` are PEM; without them a TLS server makes its own.
+    `step_delay` is in seconds, for every progress message of sampling.
+
+    Raises ServerError if the address cannot be used and TrustError if there is no
+    certificate.
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        secret: str = "",
+        tls: bool = False,
+        certificate: bytes | None = None,
+        private_key: bytes | None = None,
+        step_delay: float = 0.0,
+        model_browser: bool = True,
+        response_compression: bool = True,
+        echo_on_queue: bool = False,
+        catalog: Catalog | None = None,
+    ) -> None:
+        self.catalog = catalog or Catalog.load()
+        self.secret = secret
+        self.step_delay = step_delay
+        self.model_browser = model_browser
+        self.response_compression = response_compression
+        self.echo_on_queue = echo_on_queue
+        self.identifier = random.SystemRandom().getrandbits(64) or 1
+        self.echo_count = 0
+        self.certificate = certificate
+        if tls and (certificate is None or private_key is None):
+            self.certificate, private_key = own_certificate()
+        self._queue = SerialQueue()
+        self._ledger = Ledger()
+        self._store = Store()
+        self._stopping = threading.Event()
+        self._pool = futures.ThreadPoolExecutor(_THREADS, "simulator")
+        self._server = grpc.server(self._pool, options=_OPTIONS)
+        self._server.add_generic_rpc_handlers((self._handlers(),))
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            if tls:
+                pair = ((private_key or b"", self.certificate or b""),)
+                self.port = self._server.add_secure_port(target, grpc.ssl_server_credentials(pair))
+            else:
+                self.port = self._server.add_insecure_port(target)
+        except RuntimeError:
+            self.port = 0
+        if not self.port:
+            self._store.close()
+            raise ServerError(f"The simulator cannot listen on {target}: is the port in use?")
+        self.address = target.rpartition(":")[0] + f":{self.port}"
+        self._server.start()
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End all calls and close the socket. May be called again."""
+        self._stopping.set()
+        self._queue.close()
+        self._server.stop(0).wait()
+        self._pool.shutdown(wait=True)
+        self._store.close()
+
+    @property
+    def requests(self) -> tuple[Record, ...]:
+        """The generations so far, in order of arrival."""
+        return tuple(self._ledger.records)
+
+    @property
+    def queue_length(self) -> int:
+        """How many calls run or wait on the queue."""
+        return self._queue.length
+
+    def wait_for(self, wanted: Callable[[Record], bool], timeout: float = 10.0) -> Record:
+        """The first generation that `wanted` accepts, now or within `timeout` seconds.
+
+        Raises TimeoutError.
+        """
+        return self._ledger.wait_for(wanted, timeout)
+
+    def files(self) -> frozenset[str]:
+        """The names of all files, the uploaded ones included."""
+        return self.catalog.files | self._store.names()
+
+    def _handlers(self) -> Any:
+        unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
+        table = (
+            (_wire.ECHO, unary, self._echo),
+            (_wire.FILES_EXIST, unary, self._files_exist),
+            (_wire.PUBKEY, unary, self._pubkey),
+            (_wire.HOURS, unary, self._hours),
+            (_wire.GENERATE_IMAGE, stream, self._generate),
+            (_wire.UPLOAD_FILE, grpc.stream_stream_rpc_method_handler, self._upload),
+        )
+        return grpc.method_handlers_generic_handler(
+            _wire.SERVICE,
+            {
+                method.name: kind(
+                    behaviour,
+                    request_deserializer=_lenient(method.parse_request),
+                    response_serializer=method.serialize,
+                )
+                for method, kind, behaviour in table
+            },
+        )
+
+    def _admit(self, request: Any, context: grpc.ServicerContext) -> None:
+        if request is None:
+            context.abort(grpc.StatusCode.INTERNAL, _UNREADABLE)
+        if not self._knows_secret(request):
+            log.info("refused: wrong shared secret")
+            context.abort(grpc.StatusCode.INTERNAL, _FAILED)
+
+    def _knows_secret(self, request: Any) -> bool:
+        return not self.secret or request.sharedSecret == self.secret
+
+    def _echo(self, request: Any, context: grpc.ServicerContext) -> Any:
+        if request is None:
+            context.abort(grpc.StatusCode.INTERNAL, _UNREADABLE)
+        self.echo_count += 1
+        if self.echo_on_queue:
+            with self._queue.turn():
+                return self._echo_reply(request)
+        return self._echo_reply(request)
+
+    def _echo_reply(self, request: Any) -> Any:
+        if not self._knows_secret(request):
+            return _wire.EchoReply(sharedSecretMissing=True)
+        reply = _wire.EchoReply(message=f"HELLO {request.name}", serverIdentifier=self.identifier)
+        if self.model_browser:
+            files = self.files()
+            reply.files.extend(sorted(name for name in files if name.lower().endswith(".ckpt")))
+            reply.override.CopyFrom(self.catalog.with_files(files).to_override())
+        return reply
+
+    def _files_exist(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._admit(request, context)
+        files, hashed = self.files(), set(request.filesWithHash)
+        return _wire.FileExistenceResponse(
+            files=request.files,
+            existences=[name in files or not name for name in request.files],
+            hashes=[self._hash(name) if name in hashed & files else b"" for name in request.files],
+        )
+
+    def _hash(self, name: str) -> bytes:
+        """Of an uploaded file its own; others have no bytes, so theirs is that of the name."""
+        return self._store.sha256(name) or hashlib.sha256(name.encode()).digest()
+
+    def _pubkey(self, _: Any, __: grpc.ServicerContext) -> Any:
+        return _wire.PubkeyResponse()
+
+    def _hours(self, _: Any, __: grpc.ServicerContext) -> Any:
+        return _wire.HoursResponse()
+
+    def _upload(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        with Upload(self._store) as upload:
+            try:
+                for request in requests:
+                    self._admit(request, context)
+                    yield from upload.take(request)
+                log.info("uploaded: %s", upload.finish())
+            except Failure as failure:
+                context.abort(failure.code, failure.details)
+
+    def _generate(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        self._admit(request, context)
+        record = Record(request)
+        self._ledger.add(record)
+        outcome: Outcome = "cancelled"  # of a generator that grpc drops half-way
+        reason = ""
+        gone = threading.Event()
+        if not context.add_callback(gone.set):
+            gone.set()
+        try:
+            configuration = config_codec.decode(request.configuration)
+            self._ledger.change(record, configuration=configuration)
+            with self._queue.turn() as is_open:
+                for response in self._run(record) if is_open else ():
+                    is_sampling = response.currentSignpost.WhichOneof("signpost") in _SLOW
+                    if self._pause(gone, is_sampling):
+                        return
+                    yield response
+                    self._ledger.change(record, sent=record.sent + 1)
+            if is_open:
+                outcome, reason = ("empty", record.reason) if record.reason else ("done", "")
+        except (_Refusal, SettingsError) as error:
+            outcome, reason = "refused", PREFIX + str(error)
+        finally:
+            self._ledger.change(record, outcome=outcome, reason=reason)
+            log.info("%s%s", outcome, f": {reason}" if reason else "")
+        if outcome == "refused":
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
+
+    def _pause(self, gone: threading.Event, is_sampling: bool) -> bool:
+        """Take the time of one progress message; whether the client has left."""
+        if is_sampling and self.step_delay > 0:
+            gone.wait(self.step_delay)
+        return gone.is_set() or self._stopping.is_set()
+
+    def _run(self, record: Record) -> Iterator[Any]:
+        catalog = self.catalog.with_files(self._store.names())
+        asked = read_request(record.message, record.configuration, catalog)
+        self._ledger.change(
+            record, started=True, image=asked.image, mask=asked.mask, hints=asked.hints
+        )
+        chosen = choose(asked)
+        trap = first_trap(asked, chosen)
+        if trap:
+            raise _Refusal(trap)
+        plan = make_plan(asked, chosen)
+        asked.notes.extend(explain(asked, plan))
+        self._ledger.change(record, notes=tuple(asked.notes), reason=plan.empty)
+        log.info("%s, %s path, %d steps", chosen.file, plan.path, plan.runs)
+        for note in asked.notes:
+            log.info("note: %s", note)
+        yield from generation.messages(asked, plan, self.response_compression)
+
+
+class _Refusal(Exception):
+    """The request would have taken the real server down."""
+
+
+_SLOW = frozenset({"sampling", "secondPassSampling"})
+
+
+def _lenient(parse: Callable[[bytes], _T]) -> Callable[[bytes], _T | None]:
+    """None in place of an exception, so that the status is the real server's."""
+
+    def read(data: bytes) -> _T | None:
+        try:
+            return parse(data)
+        except Exception:
+            return None
+
+    return read

@@ -1,0 +1,314 @@
+"""fpzip in child processes: death and recovery, parallel work, nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawthings.dt_core import fpzip_pool, tensor
+from drawthings.dt_core.errors import TensorError
+from drawthings.dt_core.fpzip_pool import Pool
+
+ROOT = Path(__file__).parents[2]
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="looks at files and signals")
+
+
+def picture(side: int = 48, seed: int = 0, dtype: str = "float16") -> np.ndarray:
+    random = np.random.default_rng(seed)
+    ramp = np.linspace(-1, 1, side * side * 3).reshape(1, side, side, 3)
+    return (ramp + random.normal(0, 0.01, ramp.shape)).astype(dtype)
+
+
+def payload_of(array: np.ndarray) -> bytes:
+    wire = tensor.encode(array, "fpzip")
+    assert tensor.read_header(wire).codec == "fpzip"
+    return wire[tensor.HEADER_BYTES :]
+
+
+def damaged(payload: bytes) -> bytes:
+    """A stream whose header is right and whose values are not there."""
+    return payload[: len(payload) // 2]
+
+
+def shared_files() -> set[str]:
+    return {
+        str(path)
+        for folder in ("/dev/shm", tempfile.gettempdir())
+        if Path(folder).is_dir()
+        for path in Path(folder).glob("drawthings-*")
+    }
+
+
+def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        threading.Event().wait(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """False for zombies too: a container may have nobody who collects them."""
+    with contextlib.suppress(OSError):
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text("ascii")
+    if Path("/proc/self").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    pool = Pool(2)
+    yield pool
+    pool.shutdown()
+    assert pool.process_ids() == []
+
+
+@pytest.mark.parametrize("mode", ["direct", "portable"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_both_ways_to_call_fpzip_give_the_same_bits(mode: str, dtype: str) -> None:
+    pool = Pool(1, mode=mode)
+    array = picture(dtype=dtype)
+    try:
+        result = pool.decode(payload_of(array), array.shape, dtype)
+        assert result.tobytes() == array.tobytes()
+        assert (result.shape, result.dtype) == (array.shape, array.dtype)
+        assert result.flags.owndata
+        assert result.flags.writeable
+    finally:
+        pool.shutdown()
+
+
+@pytest.mark.parametrize("mode", ["direct", "portable"])
+@pytest.mark.parametrize("missing", [16, 1000])
+def test_a_stream_without_its_end_is_an_error_either_way(mode: str, missing: int) -> None:
+    pool = Pool(1, mode=mode)
+    array = picture()
+    try:
+        with pytest.raises(TensorError, match="damaged"):
+            pool.decode(payload_of(array)[:-missing], array.shape, "float16")
+    finally:
+        pool.shutdown()
+
+
+def test_after_a_damaged_picture_the_next_one_is_decoded_by_a_fresh_child(pool: Pool) -> None:
+    array = picture()
+    payload = payload_of(array)
+    pool.decode(payload, array.shape, "float16")
+    (before,) = pool.process_ids()
+    with pytest.raises(TensorError, match=r"The picture's compressed data is damaged"):
+        pool.decode(damaged(payload), array.shape, "float16")
+    assert pool.decode(payload, array.shape, "float16").tobytes() == array.tobytes()
+    assert before not in pool.process_ids()
+
+
+@posix_only
+def test_a_child_that_died_while_idle_is_replaced_unnoticed(pool: Pool) -> None:
+    array = picture()
+    payload = payload_of(array)
+    for _ in range(2):
+        pool.decode(payload, array.shape, "float16")
+        (child,) = pool.process_ids()
+        os.kill(child, signal.SIGKILL)
+        result = pool.decode(payload, array.shape, "float16")
+        assert result.tobytes() == array.tobytes()
+        assert child not in pool.process_ids()
+
+
+def test_a_child_that_takes_too_long_is_killed(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import sys\n"
+        "print('{\"ready\": true}', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print('{\"begun\": true}', flush=True)\n"
+        "while True: pass\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(fpzip_pool, "_WORKER", script)
+    monkeypatch.setattr(fpzip_pool, "TIMEOUT_BASE_S", 0.2)
+    array = picture()
+    with pytest.raises(TensorError, match="never ended"):
+        pool.decode(payload_of(array), array.shape, "float16")
+    assert pool.process_ids() == []
+    monkeypatch.undo()
+    assert pool.decode(payload_of(array), array.shape, "float16").tobytes() == array.tobytes()
+
+
+def test_threads_decode_at_the_same_time_in_different_children(pool: Pool) -> None:
+    pictures = [picture(side, seed=side) for side in (16, 64, 32, 96, 24, 48, 80, 40)]
+    payloads = [payload_of(array) for array in pictures]
+
+    def decode(index: int) -> bytes:
+        return pool.decode(payloads[index], pictures[index].shape, "float16").tobytes()
+
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(decode, list(range(8)) * 4))
+    assert results == [array.tobytes() for array in pictures] * 4
+    assert 1 <= len(pool.process_ids()) <= 2
+
+
+def test_a_damaged_picture_does_not_disturb_its_neighbours(pool: Pool) -> None:
+    array = picture()
+    payload = payload_of(array)
+
+    def decode(index: int) -> bool:
+        try:
+            data = damaged(payload) if index % 3 == 0 else payload
+            return pool.decode(data, array.shape, "float16").tobytes() == array.tobytes()
+        except TensorError:
+            return False
+
+    with ThreadPoolExecutor(3) as threads:
+        results = list(threads.map(decode, range(9)))
+    assert results == [index % 3 != 0 for index in range(9)]
+
+
+def test_a_result_does_not_change_when_the_next_one_arrives(pool: Pool) -> None:
+    first, second = picture(seed=1), picture(seed=2)
+    result = pool.decode(payload_of(first), first.shape, "float16")
+    pool.decode(payload_of(second), second.shape, "float16")
+    assert result.tobytes() == first.tobytes()
+
+
+def test_warming_up_starts_children_that_then_do_the_work(pool: Pool) -> None:
+    pool.warm_up()
+    children = set(pool.process_ids())
+    assert len(children) == 2
+    pool.warm_up()
+    array = picture()
+    pool.decode(payload_of(array), array.shape, "float16")
+    assert set(pool.process_ids()) == children
+
+
+def test_idle_children_are_stopped_and_come_back_when_needed() -> None:
+    pool = Pool(1, idle_s=0.05)
+    array = picture()
+    payload = payload_of(array)
+    try:
+        for _ in range(2):
+            assert pool.decode(payload, array.shape, "float16").tobytes() == array.tobytes()
+            until(lambda: not pool.process_ids())
+    finally:
+        pool.shutdown()
+
+
+@posix_only
+def test_neither_files_nor_processes_stay_behind() -> None:
+    before = shared_files()
+    pool = Pool(2)
+    array = picture()
+    payload = payload_of(array)
+    pool.decode(payload, array.shape, "float16")
+    with contextlib.suppress(TensorError):
+        pool.decode(damaged(payload), array.shape, "float16")
+    pool.decode(payload, array.shape, "float16")
+    # The memory loses its name as soon as the child has it.
+    assert shared_files() <= before
+    children = pool.process_ids()
+    pool.shutdown()
+    assert shared_files() <= before
+    assert not any(is_running(child) for child in children)
+
+
+@posix_only
+@pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), signal.SIGKILL)"])
+def test_children_end_with_the_program_however_it_ends(end: str) -> None:
+    before = shared_files()
+    script = f"""
+        import os, runpy, signal, sys
+        runpy.run_path({str(ROOT / "tests" / "conftest.py")!r})
+        from drawthings.dt_core import fpzip_pool, tensor
+        import numpy as np
+        array = np.zeros((1, 32, 32, 3), np.float16)
+        tensor.decode(tensor.encode(array, "fpzip"))
+        fpzip_pool.warm_up(1)
+        print(*fpzip_pool.decode_payload.__self__.process_ids(), flush=True)
+        {end}
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    children = [int(word) for word in done.stdout.split()]
+    assert children
+    until(lambda: not any(is_running(child) for child in children))
+    assert shared_files() <= before
+
+
+def test_a_missing_fpzip_says_what_to_install(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "fpzip" else find(name)
+    )
+    array = picture()
+    with pytest.raises(TensorError, match=re.escape(fpzip_pool.INSTALL_FPZIP)):
+        pool.decode(payload_of(array), array.shape, "float16")
+    pool.warm_up()
+    assert pool.process_ids() == []
+
+
+def test_an_fpzip_that_cannot_be_imported_says_what_to_install(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker = Path(fpzip_pool.__file__).with_name("fpzip_worker.py").read_text("utf-8")
+    broken = tmp_path / "worker.py"
+    broken.write_text(worker.replace("import fpzip\n", "import fpzip_of_another_planet\n"), "utf-8")
+    monkeypatch.setattr(fpzip_pool, "_WORKER", broken)
+    array = picture()
+    with pytest.raises(TensorError, match=r"another_planet.*--no-response-compression"):
+        pool.decode(payload_of(array), array.shape, "float16")
+
+
+def test_children_that_die_at_once_are_not_started_for_ever(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "worker.py"
+    script.write_text("raise SystemExit(3)", "utf-8")
+    monkeypatch.setattr(fpzip_pool, "_WORKER", script)
+    array = picture()
+    with pytest.raises(TensorError, match="die as soon as they start"):
+        pool.decode(payload_of(array), array.shape, "float16")
+
+
+@posix_only
+def test_a_full_shared_memory_falls_back_to_the_temporary_folder(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = fpzip_pool._map_file_in
+    folders = []
+
+    def full_memory(folder: str, size_bytes: int) -> object:
+        folders.append(folder)
+        if folder == "/dev/shm":
+            raise OSError(28, "No space left on device")
+        return place(folder, size_bytes)
+
+    monkeypatch.setattr(fpzip_pool, "_map_file_in", full_memory)
+    array = picture()
+    result = pool.decode(payload_of(array), array.shape, "float16")
+    assert result.tobytes() == array.tobytes()
+    assert folders[-1] == tempfile.gettempdir()

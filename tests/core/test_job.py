@@ -1,0 +1,323 @@
+"""One generation over a real wire, against answers written message by message."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from drawthings.dt_core import _wire, channel, tensor
+from drawthings.dt_core.client import AsyncClient, Client
+from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.errors import (
+    Cancelled,
+    GenerationFailed,
+    NoImages,
+    ProtocolError,
+    RequestError,
+    ServerUnreachable,
+    TensorError,
+)
+from drawthings.dt_core.events import (
+    AudioReceived,
+    DownloadSize,
+    Event,
+    ImageReceived,
+    Preview,
+    Progress,
+    RemoteDownload,
+    Stage,
+    Started,
+)
+from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.request import GenerationRequest
+from scripted import ScriptedServer, serving
+
+REQUEST = GenerationRequest(
+    Configuration(model="m.ckpt", start_width=64, start_height=64, steps=4), prompt="a tower"
+)
+Response = _wire.ImageGenerationResponse
+Signpost = _wire.ImageGenerationSignpostProto
+
+
+@pytest.fixture(autouse=True)
+def _close_channels() -> Iterator[None]:
+    yield
+    channel.close_all()
+
+
+def picture(value: float = 0.5, size: int = 8, channels: int = 3) -> bytes:
+    return tensor.encode(np.full((1, size, size, channels), value, np.float16))
+
+
+def sampling(step: int) -> Any:
+    return Signpost(sampling=Signpost.Sampling(step=step))
+
+
+@contextmanager
+def answering(
+    *messages: Any, then: Callable[[grpc.ServicerContext], None] | None = None
+) -> Iterator[tuple[ScriptedServer, Client]]:
+    def generate(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield from messages
+        if then is not None:
+            then(context)
+
+    with serving(ScriptedServer(generate=generate)) as server:
+        yield server, Client(ServerProfile(server.address, TlsMode.PLAIN))
+
+
+def events_of(*messages: Any) -> list[Event]:
+    with answering(*messages) as (_, client):
+        return list(client.generate(REQUEST))
+
+
+def test_a_whole_generation_arrives_as_typed_events_in_order() -> None:
+    plan = [
+        Signpost(textEncoded=Signpost.TextEncoded()),
+        sampling(2),
+        Signpost(imageDecoded=Signpost.ImageDecoded()),
+    ]
+    latent = tensor.encode(np.zeros((1, 8, 8, 16), np.float16))
+    events = events_of(
+        Response(
+            remoteDownload=_wire.RemoteDownloadResponse(
+                bytesReceived=5, bytesExpected=10, item=0, itemsExpected=2
+            )
+        ),
+        Response(currentSignpost=plan[0], signposts=plan),
+        Response(),  # the heartbeat of a proxy
+        Response(currentSignpost=sampling(0), signposts=plan),
+        Response(currentSignpost=sampling(1), signposts=plan, previewImage=latent),
+        Response(currentSignpost=sampling(2), signposts=plan),
+        Response(currentSignpost=plan[2], signposts=plan),
+        Response(downloadSize=len(picture())),
+        Response(generatedImages=[picture()], scaleFactor=2),
+        Response(generatedAudio=[tensor.encode(np.zeros((2, 100), np.float32))]),
+    )
+    assert [type(event) for event in events] == [
+        Started, RemoteDownload, Progress, Progress, Progress, Preview, Progress, Progress,
+        DownloadSize, ImageReceived, AudioReceived,
+    ]  # fmt: skip
+    assert events[1] == RemoteDownload(5, 10, 0, 2)
+    steps = [(e.stage, e.step, e.steps, e.done, e.total) for e in events if isinstance(e, Progress)]
+    assert steps == [
+        (Stage.TEXT_ENCODED, 0, 0, 1, 4),
+        (Stage.SAMPLING, 0, 2, 1, 4),
+        (Stage.SAMPLING, 1, 2, 2, 4),
+        (Stage.SAMPLING, 2, 2, 3, 4),
+        (Stage.IMAGE_DECODED, 0, 0, 4, 4),
+    ]
+    assert events[5].latent().shape == (1, 8, 8, 16)  # type: ignore[union-attr]
+    image = next(event for event in events if isinstance(event, ImageReceived))
+    assert (image.index, image.scale_factor) == (0, 2)
+    assert image.picture.rgb == pytest.approx(0.75)
+    assert events[-1].samples.shape == (2, 100)  # type: ignore[union-attr]
+
+
+def test_pieces_become_one_picture_and_messages_above_grpcs_own_limit_pass() -> None:
+    data = tensor.encode(np.full((1, 1024, 1024, 3), -1, np.float16))
+    piece = 4 * 1024 * 1024
+    events = events_of(
+        Response(generatedImages=[data[:piece]], chunkState=_wire.MORE_CHUNKS),
+        Response(generatedImages=[data[piece:]]),
+        Response(generatedImages=[picture(1)]),
+    )
+    images = [event for event in events if isinstance(event, ImageReceived)]
+    assert [image.picture.rgb.shape for image in images] == [(1024, 1024, 3), (8, 8, 3)]
+    assert [image.picture.rgb.max() for image in images] == [0, 1]
+
+
+def test_several_pictures_in_one_message_are_all_taken() -> None:
+    events = events_of(Response(generatedImages=[picture(-1), picture(1)]))
+    assert [e.index for e in events if isinstance(e, ImageReceived)] == [0, 1]
+
+
+def test_a_transparent_picture_has_its_alpha_first() -> None:
+    array = np.zeros((1, 4, 4, 4), np.float16)
+    array[..., 0], array[..., 1] = 0.25, 1.0
+    events = events_of(Response(generatedImages=[tensor.encode(array)]))
+    image = next(event for event in events if isinstance(event, ImageReceived))
+    assert image.picture.alpha == pytest.approx(np.full((4, 4), 0.25))
+    assert image.picture.rgb[0, 0] == pytest.approx([1, 0.5, 0.5])
+
+
+def test_a_signpost_that_we_do_not_know_is_passed_over() -> None:
+    events = events_of(
+        Response(currentSignpost=Signpost(), signposts=[Signpost()]),
+        Response(generatedImages=[picture()]),
+    )
+    assert [type(event) for event in events] == [Started, ImageReceived]
+
+
+def failure_of(
+    *messages: Any, then: Callable[[grpc.ServicerContext], None] | None = None
+) -> tuple[BaseException, int]:
+    """What a generation raises, and how many whole pictures are kept."""
+    with answering(*messages, then=then) as (_, client):
+        job = client.generate(REQUEST)
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller looks at it
+            list(job)
+        return caught.value, len(job.images)
+
+
+def test_ok_without_a_picture_is_an_error_that_says_why_it_may_be() -> None:
+    error, _ = failure_of(Response(scaleFactor=1))
+    assert isinstance(error, NoImages)
+    assert "without a picture" in str(error)
+
+
+def test_a_picture_that_stops_in_the_middle_is_an_error_and_the_one_before_is_kept() -> None:
+    error, kept = failure_of(
+        Response(generatedImages=[picture()]),
+        Response(generatedImages=[picture()[:100]], chunkState=_wire.MORE_CHUNKS),
+    )
+    assert isinstance(error, ProtocolError)
+    assert kept == 1
+
+
+def test_a_torn_picture_is_a_tensor_error_and_the_server_is_told() -> None:
+    stopped = threading.Event()
+
+    def wait(context: grpc.ServicerContext) -> None:
+        context.add_callback(stopped.set)
+        stopped.wait(10)
+
+    error, kept = failure_of(
+        Response(generatedImages=[picture()]), Response(generatedImages=[picture()[:80]]), then=wait
+    )
+    assert isinstance(error, TensorError)
+    assert kept == 1
+    assert stopped.is_set()
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "words"),
+    [
+        (grpc.StatusCode.INTERNAL, GenerationFailed, "secret"),
+        (grpc.StatusCode.INVALID_ARGUMENT, RequestError, "refused"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, GenerationFailed, "smaller"),
+        (grpc.StatusCode.UNAVAILABLE, ServerUnreachable, "Draw Things server"),
+        (grpc.StatusCode.ABORTED, GenerationFailed, "ABORTED"),
+    ],
+)
+def test_a_status_becomes_an_error_of_ours_and_pictures_are_kept(
+    status: grpc.StatusCode, expected: type[Exception], words: str
+) -> None:
+    error, kept = failure_of(
+        Response(generatedImages=[picture()]), then=lambda context: context.abort(status, "because")
+    )
+    assert type(error) is expected
+    assert words in str(error)
+    assert kept == 1
+
+
+def test_cancelling_ends_a_silent_call_at_once_and_the_server_hears_of_it() -> None:
+    reached = threading.Event()
+
+    def generate(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        over = threading.Event()
+        context.add_callback(over.set)
+        reached.set()
+        over.wait(20)
+        yield from ()
+
+    with serving(ScriptedServer(generate=generate)) as server:
+        job = Client(ServerProfile(server.address, TlsMode.PLAIN)).generate(REQUEST)
+        assert reached.wait(10)
+        begun = time.monotonic()
+        job.cancel()
+        with pytest.raises(Cancelled):
+            list(job)
+        assert time.monotonic() - begun < 5  # not the 20 s of the silent server
+        assert server.cancelled.wait(10)
+        assert job.wait(10)
+
+
+def test_a_job_cancelled_before_it_is_sent_never_reaches_the_server() -> None:
+    release = threading.Event()
+
+    def slow_echo(request: Any, context: grpc.ServicerContext) -> Any:
+        release.wait(10)
+        return _wire.EchoReply()
+
+    with serving(ScriptedServer(echo=slow_echo)) as server:
+        job = Client(ServerProfile(server.address, TlsMode.PLAIN)).generate(REQUEST)
+        job.cancel()
+        release.set()
+        with pytest.raises(Cancelled):
+            list(job)
+        assert server.requests == []
+
+
+def test_events_can_be_polled_without_waiting() -> None:
+    with answering(Response(generatedImages=[picture()])) as (_, client):
+        job = client.generate(REQUEST)
+        assert job.wait(10)
+        assert [type(event) for event in job.poll() or []] == [Started, ImageReceived]
+        assert job.poll() is None
+        assert job.poll() is None
+
+
+def test_one_async_client_serves_one_event_loop_after_another() -> None:
+    with answering(Response(generatedImages=[picture()])) as (server, _):
+        client = AsyncClient(ServerProfile(server.address, TlsMode.PLAIN))
+
+        async def run() -> list[type]:
+            return [type(event) async for event in client.generate(REQUEST)]
+
+        assert asyncio.run(run()) == [Started, ImageReceived]
+        assert asyncio.run(run()) == [Started, ImageReceived]
+
+
+def test_leaving_the_async_loop_cancels_the_call() -> None:
+    def wait(context: grpc.ServicerContext) -> None:
+        over = threading.Event()
+        context.add_callback(over.set)
+        over.wait(20)
+
+    with answering(Response(generatedImages=[picture()]), then=wait) as (server, _):
+        client = AsyncClient(ServerProfile(server.address, TlsMode.PLAIN))
+
+        async def run() -> None:
+            events = client.generate(REQUEST)
+            async for event in events:
+                if isinstance(event, ImageReceived):
+                    break
+            await events.aclose()  # type: ignore[attr-defined]
+
+        asyncio.run(run())
+        assert server.cancelled.wait(10)
+
+
+def test_a_cancelled_task_cancels_the_call() -> None:
+    def wait(context: grpc.ServicerContext) -> None:
+        over = threading.Event()
+        context.add_callback(over.set)
+        over.wait(20)
+
+    with answering(Response(generatedImages=[picture()]), then=wait) as (server, _):
+        client = AsyncClient(ServerProfile(server.address, TlsMode.PLAIN))
+
+        async def run() -> None:
+            arrived = asyncio.Event()
+
+            async def consume() -> None:
+                async for event in client.generate(REQUEST):
+                    if isinstance(event, ImageReceived):
+                        arrived.set()
+
+            task = asyncio.create_task(consume())
+            await arrived.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(run())
+        assert server.cancelled.wait(10)

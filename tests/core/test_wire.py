@@ -1,0 +1,164 @@
+"""The message classes: true to the proto file, alone in their pool, under any protobuf."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import descriptor_pb2
+
+ROOT = Path(__file__).resolve().parents[2]
+SCHEMA = ROOT / "dt_core" / "_wire" / "schema.binpb"
+
+# Fills every field of every message of our module, and reads it back.
+ROUND_TRIPS = """
+import sys
+import tests.conftest
+from drawthings.dt_core import _wire
+
+def fill(message, depth=0):
+    for field in message.DESCRIPTOR.fields:
+        many = getattr(field, "is_repeated", None)
+        if many is None:
+            many = field.label == field.LABEL_REPEATED
+        if field.message_type is not None:
+            if depth < 4:
+                part = getattr(message, field.name)
+                part = part.add() if many else part
+                part.SetInParent()
+                fill(part, depth + 1)
+            continue
+        value = {
+            field.CPPTYPE_STRING: b"\\x00\\xff" if field.type == field.TYPE_BYTES else "d\\u00e9",
+            field.CPPTYPE_BOOL: True,
+            field.CPPTYPE_FLOAT: 1.5,
+            field.CPPTYPE_DOUBLE: -2.5,
+        }.get(field.cpp_type, 1)
+        if many:
+            getattr(message, field.name).extend([value, value])
+        else:
+            setattr(message, field.name, value)
+
+def check():
+    names = set()
+    for name, kind in vars(_wire).items():
+        if isinstance(kind, type) and hasattr(kind, "DESCRIPTOR"):
+            message = kind()
+            fill(message)
+            data = message.SerializeToString()
+            assert bool(data) == bool(kind.DESCRIPTOR.fields), name
+            assert kind.FromString(data) == message, name
+            names.add(kind.DESCRIPTOR.name)
+    assert {m.name for m in _wire._schema.file[0].message_type} <= names
+    request = _wire.ImageGenerationRequest(prompt="p", scaleFactor=1)
+    assert not request.HasField("image")
+    assert _wire.GENERATE_IMAGE.parse_request(_wire.GENERATE_IMAGE.serialize(request)) == request
+    return len(names)
+"""
+
+# A stranger's imageService.proto: our names, other fields.
+STRANGER = """
+syntax = "proto3";
+service ImageGenerationService { rpc Echo(EchoRequest) returns (EchoReply); }
+message EchoRequest { int64 somethingElse = 7; }
+message EchoReply { repeated double message = 1; }
+message ImageGenerationRequest { string image = 1; bool prompt = 5; }
+message ImageGenerationResponse { EchoReply inner = 1; }
+enum DeviceType { TOASTER = 0; FRIDGE = 1; }
+"""
+
+
+def _run(script: str, path: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [path, str(ROOT)]))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _compiled() -> descriptor_pb2.FileDescriptorSet:
+    spec = importlib.util.spec_from_file_location("schema_tool", ROOT / "tools" / "build_schema.py")
+    assert spec
+    assert spec.loader
+    tool: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return descriptor_pb2.FileDescriptorSet.FromString(tool.compile_schema())
+
+
+def test_the_stored_schema_is_what_the_proto_file_says() -> None:
+    stored = descriptor_pb2.FileDescriptorSet.FromString(SCHEMA.read_bytes())
+    compiled = _compiled()
+    assert compiled.file[0].message_type
+    assert stored == compiled, "run tools/build_schema.py"
+
+
+def test_every_method_of_the_service_is_offered() -> None:
+    from drawthings.dt_core import _wire
+
+    (service,) = _compiled().file[0].service
+    ours = {value for value in vars(_wire).values() if isinstance(value, _wire.Method)}
+    assert {method.path for method in ours} == {
+        f"/{service.name}/{method.name}" for method in service.method
+    }
+
+
+def test_every_message_survives_the_wire() -> None:
+    assert int(_run(ROUND_TRIPS + "sys.stdout.write(str(check()))")) >= 20
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a generated module that claims our names in protobuf's default pool."""
+    from grpc_tools import protoc
+
+    folder = tmp_path_factory.mktemp("stranger")
+    (folder / "imageService.proto").write_text(STRANGER)
+    status = protoc.main(
+        ["protoc", f"--proto_path={folder}", f"--python_out={folder}", "imageService.proto"]
+    )
+    assert status == 0
+    return folder
+
+
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_another_pack_may_register_the_same_names(stranger: Path, first: str) -> None:
+    theirs = "import imageService_pb2\n"
+    script = (theirs + ROUND_TRIPS) if first == "theirs" else (ROUND_TRIPS + theirs)
+    script += """
+from google.protobuf import descriptor_pool
+default = descriptor_pool.Default()
+assert default.FindMessageTypeByName("EchoRequest").fields[0].name == "somethingElse"
+mine, other = _wire.EchoRequest(name="n"), imageService_pb2.EchoRequest(somethingElse=3)
+assert _wire.EchoRequest.FromString(mine.SerializeToString()).name == "n"
+assert imageService_pb2.EchoRequest.FromString(other.SerializeToString()).somethingElse == 3
+assert not hasattr(mine, "somethingElse") and not hasattr(other, "name")
+assert imageService_pb2.ImageGenerationRequest(prompt=True).prompt is True
+assert imageService_pb2.DeviceType.Name(1) == "FRIDGE"
+sys.stdout.write(str(check()))
+"""
+    assert int(_run(script, str(stranger))) >= 20
+
+
+@pytest.mark.parametrize("version", ["4.25.*", "7.*"])
+def test_the_oldest_and_newest_protobuf_work(version: str) -> None:
+    target = ROOT / ".build" / f"protobuf-{version.rstrip('.*')}"
+    if not (target / "google" / "protobuf" / "message.py").is_file():
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
+        subprocess.run([*command, str(target), f"protobuf=={version}"], check=True, timeout=110)
+    script = ROUND_TRIPS + (
+        "import google.protobuf as p\n"
+        f"assert p.__file__.startswith({str(target)!r}), p.__file__\n"
+        f"assert p.__version__.startswith({version.rstrip('*')!r}), p.__version__\n"
+        "check()"
+    )
+    _run(script, str(target))
