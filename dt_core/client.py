@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -26,6 +27,7 @@ from .request import GenerationRequest, Resolved, build, resolve
 
 ECHO_TIMEOUT_S = 10.0
 FILES_TIMEOUT_S = 30.0
+MODELS_SHOWN = 100  # in an error, the most similar names first
 CATALOG_AGE_S = 60.0  # a catalogue older than this is asked for again before a generation
 
 
@@ -57,6 +59,7 @@ class Client:
         self._name = name
         self._catalog: Catalog | None = None
         self._catalog_time = 0.0
+        self.echo_timeout_s = ECHO_TIMEOUT_S
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -73,10 +76,10 @@ class Client:
         with self._lock:
             return self._catalog
 
-    def echo(self, timeout_s: float = ECHO_TIMEOUT_S) -> Catalog:
+    def echo(self) -> Catalog:
         """Ask the server what it has (docs/protocol.md 6.1)."""
         request = _wire.EchoRequest(name=self._name, sharedSecret=self._secret)
-        reply = self._ask(_wire.ECHO, request, timeout_s)
+        reply = self._ask(_wire.ECHO, request, self.echo_timeout_s)
         if reply.sharedSecretMissing:
             given = "is wrong" if self._secret else "is missing"
             raise SecretRejected(
@@ -178,7 +181,9 @@ class Client:
                 "app: switch model browsing on)."
             )
         available = tuple(sorted(model.file for model in catalog.models))
-        shown = ", ".join(available[:40]) + (", …" if len(available) > 40 else "")
+        close = difflib.get_close_matches(file, available, n=3)
+        ordered = [*close, *(name for name in available if name not in close)]
+        shown = ", ".join(ordered[:MODELS_SHOWN]) + (", …" if len(ordered) > MODELS_SHOWN else "")
         raise ModelNotFound(
             f"The server at {self.profile.address} has no model {file!r}. "
             f"It has: {shown or 'none'}.",

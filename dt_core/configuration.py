@@ -17,6 +17,8 @@ from reprlib import Repr
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from .choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
 from .errors import SettingsError
 from .settings import (
@@ -147,17 +149,13 @@ def _float32(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise _wrong(name, "a number", value)
     try:
-        packed = struct.pack("<f", float(value))
+        (number,) = struct.unpack("<f", struct.pack("<f", float(value)))
     except OverflowError:
-        packed = struct.pack("<f", math.inf)
-    (number,) = struct.unpack("<f", packed)
+        number = math.inf
     if not math.isfinite(number):
         raise _wrong(name, "a finite number that fits in 32 bits", value)
-    for digits in range(6, 9):
-        short = float(f"{number:.{digits}g}")
-        if struct.pack("<f", short) == packed:
-            return short + 0.0  # no negative zero
-    return float(f"{number:.9g}")
+    shortest = np.format_float_scientific(np.float32(number), unique=True)
+    return float(shortest) + 0.0  # no negative zero
 
 
 def _text(value: object, name: str) -> str:

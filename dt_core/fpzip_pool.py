@@ -54,19 +54,18 @@ class _WorkerLostError(Exception):
 
 
 class _SharedBlock:
-    """Memory that parent and child both map.
-
-    A pagefile section on Windows, elsewhere a file that soon loses its name.
+    """Memory that parent and child both map: on Windows a pagefile section,
+    elsewhere a file that soon loses its name.
     """
 
     def __init__(self, size_bytes: int) -> None:
         self.size_bytes = size_bytes
-        if sys.platform == "win32":
-            self.name = f"Local\\drawthings-{secrets.token_hex(16)}"
-            self.map = mmap.mmap(-1, size_bytes, tagname=self.name)
-            return
         try:
-            self.name, self.map = _map_new_file(size_bytes)
+            if sys.platform == "win32":
+                self.name = f"Local\\drawthings-{secrets.token_hex(16)}"
+                self.map = mmap.mmap(-1, size_bytes, tagname=self.name)
+            else:
+                self.name, self.map = _map_new_file(size_bytes)
         except OSError as error:
             raise TensorError(
                 f"There is no room for a picture of {size_bytes >> 20} MiB in shared memory or"
@@ -91,7 +90,7 @@ def _map_new_file(size_bytes: int) -> tuple[str, mmap.mmap]:
 
 
 def _map_file_in(folder: str, size_bytes: int) -> tuple[str, mmap.mmap]:
-    descriptor, name = tempfile.mkstemp(prefix="drawthings-", dir=folder)
+    descriptor, name = tempfile.mkstemp(prefix=f"drawthings-fpzip-{os.getpid()}-", dir=folder)
     try:
         # Reserve it all now: writing to a mapping of a full disk would kill this process.
         if sys.platform == "linux":
@@ -184,8 +183,7 @@ class _Worker:
         self._block.forget_name()  # the child has it open
         if "ok" not in answer:
             raise TensorError(_complaint(answer))
-        values: NDArray[Any] = np.frombuffer(self._block.map, dtype, count).reshape(shape).copy()
-        return values
+        return np.array(np.frombuffer(self._block.map, dtype, count).reshape(shape))
 
     def kill(self) -> None:
         """End the child while another thread waits for its answer; that one calls `close`."""

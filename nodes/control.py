@@ -78,12 +78,15 @@ class DTControlNet(io.ComfyNode):
                     io.String.Input(
                         "control_file",
                         default="",
+                        optional=True,
                         tooltip="A file name that the list does not have; if filled in, it wins.",
                     )
                 ),
             ],
             outputs=[
-                sockets.Control.Output("control", tooltip="To DT Sampler or another DT ControlNet.")
+                sockets.Control.Output(
+                    display_name="control", tooltip="To DT Sampler or another DT ControlNet."
+                )
             ],
         )
 
@@ -101,7 +104,7 @@ class DTControlNet(io.ComfyNode):
         start: float,
         end: float,
         control_mode: str,
-        control_file: str,
+        control_file: str = "",
         image: Any = None,
         control_stack: tuple[Control, ...] = (),
     ) -> io.NodeOutput:

@@ -46,11 +46,16 @@ class DTLoRA(io.ComfyNode):
                     io.String.Input(
                         "lora_file",
                         default="",
+                        optional=True,
                         tooltip="A file name that the list does not have; if filled in, it wins.",
                     )
                 ),
             ],
-            outputs=[sockets.Lora.Output("lora", tooltip="To DT Sampler or another DT LoRA.")],
+            outputs=[
+                sockets.Lora.Output(
+                    display_name="lora", tooltip="To DT Sampler or another DT LoRA."
+                )
+            ],
         )
 
     @classmethod
@@ -64,7 +69,7 @@ class DTLoRA(io.ComfyNode):
         lora: str,
         weight: float,
         mode: str,
-        lora_file: str,
+        lora_file: str = "",
         lora_stack: tuple[Lora, ...] = (),
     ) -> io.NodeOutput:
         file = lora_file.strip() or lora

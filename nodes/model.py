@@ -33,12 +33,13 @@ class DTModelLoader(io.ComfyNode):
                     io.String.Input(
                         "model_file",
                         default="",
+                        optional=True,
                         tooltip="A file name that the list does not have; if filled in, it wins. "
                         "For servers that do not list their models.",
                     )
                 ),
             ],
-            outputs=[sockets.Model.Output("model", tooltip="To DT Sampler.")],
+            outputs=[sockets.Model.Output(display_name="model", tooltip="To DT Sampler.")],
         )
 
     @classmethod
@@ -48,7 +49,7 @@ class DTModelLoader(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model: str, model_file: str, server: ServerProfile | None = None
+        cls, model: str, model_file: str = "", server: ServerProfile | None = None
     ) -> io.NodeOutput:
         return io.NodeOutput(ModelChoice(server or default_profile(), model_file.strip() or model))
 

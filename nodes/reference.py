@@ -43,7 +43,8 @@ class DTKontextReference(io.ComfyNode):
             ],
             outputs=[
                 sockets.Reference.Output(
-                    "reference", tooltip="To DT Sampler or another DT Kontext Reference."
+                    display_name="reference",
+                    tooltip="To DT Sampler or another DT Kontext Reference.",
                 )
             ],
         )

@@ -73,9 +73,12 @@ class DTSampler(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Image.Output("image", tooltip="All pictures, or the frames of a video."),
+                io.Image.Output(
+                    display_name="image", tooltip="All pictures, or the frames of a video."
+                ),
                 io.Mask.Output(
-                    "mask", tooltip="What is transparent in the pictures; black if nothing is."
+                    display_name="mask",
+                    tooltip="What is transparent in the pictures; black if nothing is.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],

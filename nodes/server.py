@@ -36,6 +36,7 @@ class DTServer(io.ComfyNode):
                     io.String.Input(
                         "secret_name",
                         default="",
+                        optional=True,
                         tooltip="The name of a stored shared secret, never the secret itself. "
                         "Name HOME is read from DRAWTHINGS_SECRET_HOME, else from "
                         "user/__drawthings/secrets.json.",
@@ -45,14 +46,17 @@ class DTServer(io.ComfyNode):
                     io.String.Input(
                         "fingerprint",
                         default="",
+                        optional=True,
                         tooltip="SHA-256 of the server's own certificate. Empty: the public "
                         "stock certificate of Draw Things is expected.",
                     )
                 ),
             ],
-            outputs=[sockets.Server.Output("server", tooltip="To DT Model Loader.")],
+            outputs=[sockets.Server.Output(display_name="server", tooltip="To DT Model Loader.")],
         )
 
     @classmethod
-    def execute(cls, address: str, tls: str, secret_name: str, fingerprint: str) -> io.NodeOutput:
+    def execute(
+        cls, address: str, tls: str, secret_name: str = "", fingerprint: str = ""
+    ) -> io.NodeOutput:
         return io.NodeOutput(ServerProfile(address, TlsMode(tls), secret_name.strip(), fingerprint))

@@ -44,13 +44,14 @@ class Node:
 class Workflow:
     name: str
     note: str
+    note_place: tuple[int, int]
     nodes: tuple[Node, ...]
 
 
 # Columns from left to right: words, pictures and what acts on them, the sampler, the result.
 # The picture column starts low, so that the links of the words pass above it.
 WORDS, PICTURES, SAMPLER, RESULT = 0, 460, 940, 1360
-NOTE_PLACE, NOTE_SIZE = (WORDS, -270), (400, 210)
+NOTE_SIZE = (400, 230)
 SAMPLER_SIZE = (360, 480)
 GREEN, RED = ("#232", "#353"), ("#322", "#533")  # ComfyUI's own, as many use them for prompts
 
@@ -68,6 +69,7 @@ TWO_LORAS = Workflow(
     "switches one off.\n\n"
     "The server is that of `DRAWTHINGS_SERVER`, else `localhost:7859`. For another one "
     "connect a **DT Server** to the loader.",
+    (WORDS, 620),
     (
         Node(
             1,
@@ -146,6 +148,7 @@ INPAINTING = Workflow(
     "loading a mask you can draw one: right click on the picture, *Open in MaskEditor*, and "
     "connect its MASK output.\n\n"
     "A model made for inpainting sees what surrounds the mask.",
+    (WORDS, 570),
     (
         Node(1, "LoadImage", (PICTURES, 460), (400, 360), {"image": "dusk_lake.png"}, "Picture"),
         Node(
@@ -205,6 +208,7 @@ REFERENCE_EDIT = Workflow(
     "Edit models look at pictures and follow words. The sampler's **image** is *Picture 1*, "
     "every **DT Kontext Reference** after it the next one; call them so in the prompt.\n\n"
     "References may have any size.",
+    (WORDS, 810),
     (
         Node(1, "LoadImage", (PICTURES, 570), (400, 460), {"image": "portrait.png"}, "Picture 1"),
         Node(2, "LoadImage", (WORDS, 380), (400, 360), {"image": "dusk_lake.png"}, "Picture 2"),
@@ -362,7 +366,7 @@ def as_graph(workflow: Workflow, definitions: Definitions) -> dict[str, Any]:
             "id": note_id,
             "type": "MarkdownNote",
             "title": "What this shows",
-            "pos": list(NOTE_PLACE),
+            "pos": list(workflow.note_place),
             "size": list(NOTE_SIZE),
             "flags": {},
             "order": len(nodes),

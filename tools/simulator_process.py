@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from .child import Child, free_port
+from .child import Child
 from .comfyui_setup import ROOT
 
 START_TIMEOUT_S = 30.0
+READY = re.compile(r"listening on (\S+:\d+)")
 
 
 class SimulatorProcess:
     """A simulated Draw Things server on a free port, without TLS."""
 
     def __init__(self, *, step_delay_s: float, log: Path | None = None) -> None:
-        self.port = free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = ""  # known once it runs
         self._folder = tempfile.TemporaryDirectory(prefix="simulator-")
         self._log = log or Path(self._folder.name) / "simulator.log"
         self._step_delay_s = step_delay_s
@@ -29,8 +30,7 @@ class SimulatorProcess:
             "the simulator",
             [
                 *(sys.executable, "-m", "dt_core.simulator"),
-                *("--port", str(self.port)),
-                *("--no-tls", "--model-browser"),
+                *("--port", "0", "--no-tls", "--model-browser"),
                 *("--step-delay", str(self._step_delay_s)),
             ],
             log=self._log,
@@ -57,4 +57,6 @@ class SimulatorProcess:
 
     def _announced(self) -> bool:
         """It prints one line, with its address, when it is ready."""
-        return str(self.port) in self.child.output()
+        line = READY.search(self.child.output())
+        self.address = line.group(1).rstrip(",") if line else ""
+        return line is not None

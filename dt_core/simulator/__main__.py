@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import platform
 import signal
 import sys
@@ -65,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         "--address",
         default="127.0.0.1",
         metavar="HOST",
-        help="where to listen (default 127.0.0.1, this computer only; the real server's is 0.0.0.0)",
+        help="where to listen (default 127.0.0.1: this computer only; the real server: 0.0.0.0)",
     )
     add(
         "-p",
@@ -75,14 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"port (default {_DEFAULT_PORT}); 0 takes a free one",
     )
     add("-n", "--name", default=platform.node() or "simulator", help="name (default: host name)")
-    add(
-        "-s",
-        "--shared-secret",
-        default=os.environ.get("DRAWTHINGS_SIMULATOR_SECRET", ""),
-        metavar="SECRET",
-        help="password that clients must send (or set DRAWTHINGS_SIMULATOR_SECRET, which other "
-        "users of this computer cannot see)",
-    )
+    add("-s", "--shared-secret", default="", metavar="SECRET", help="password for clients")
     add("--no-tls", action="store_true", help="plain connection")
     add("--certificate", metavar="PEM", help="TLS certificate (default: one made for this user)")
     add("--private-key", metavar="PEM", help="its key")

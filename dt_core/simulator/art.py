@@ -18,9 +18,10 @@ _BANDS = 9
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Colours of one seed: `deep` for panels, `accent` for marks, `bands` for the art."""
+    """Colours of one seed: `deep` for panels, `chip` for labels on them, `accent` for marks."""
 
     deep: Colour
+    chip: Colour
     accent: Colour
     bands: tuple[Colour, ...]
 
@@ -33,7 +34,12 @@ def palette(seed: int) -> Palette:
     for index in range(_BANDS):
         share = index / (_BANDS - 1)
         bands.append(_colour(hue + turn * share, 0.74 - 0.30 * share, 0.24 + 0.68 * share))
-    return Palette(_colour(hue, 0.45, 0.10), _colour(hue + turn, 0.55, 0.98), tuple(bands))
+    return Palette(
+        _colour(hue, 0.45, 0.10),
+        _colour(hue, 0.50, 0.36),
+        _colour(hue + turn, 0.55, 0.98),
+        tuple(bands),
+    )
 
 
 def _colour(hue: float, saturation: float, value: float) -> Colour:
@@ -49,9 +55,9 @@ def bands(seed: int, width: int, height: int) -> FloatArray:
     long = max(small_w, small_h)
     x = (np.arange(small_w, dtype=np.float32) / np.float32(long) - np.float32(0.5))[None, :]
     y = (np.arange(small_h, dtype=np.float32) / np.float32(long) - np.float32(0.5))[:, None]
-    warp_x, warp_y = (_waves(random, x, y, 2, 3.0) for _ in range(2))
+    warp_x, warp_y = (_waves(random, x, y, 2, 2.4) for _ in range(2))
     warp = np.float32(0.16)
-    field = _waves(random, x + warp * warp_x, y + warp * warp_y, 4, 5.0)
+    field = _waves(random, x + warp * warp_x, y + warp * warp_y, 4, 3.6)
     level = np.clip((field + 1.6) / 3.2, 0, 0.9999) * _BANDS
     index = level.astype(np.int32)
     colours = np.array(palette(seed).bands, np.float32) / 255

@@ -6,6 +6,7 @@ so a small picture has fewer lines, not smaller ones.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ class Card:
     family: str
     facts: tuple[tuple[str, str], ...]
     loras: tuple[str, ...]
+    controls: tuple[str, ...]
     pictures: tuple[tuple[str, Image.Image], ...]
     settings: tuple[str, ...]
     notes: tuple[str, ...]
@@ -56,8 +58,8 @@ def rounded(canvas: Image.Image, box: Box, radius: int, fill: Image.Image | Colo
     canvas.paste(source, (left, top), mask)
 
 
-def draw_card(canvas: Image.Image, card: Card, colours: Palette, box: Box) -> Box:
-    """Draw the card into `box` of `canvas`; returns where its panel is."""
+def draw_card(canvas: Image.Image, card: Card, colours: Palette, box: Box) -> tuple[Box, Box]:
+    """Draw the card into `box` of `canvas`; returns where its panel and its mark are."""
     return _Layout(canvas, card, colours, box).draw()
 
 
@@ -75,7 +77,8 @@ def pill(canvas: Image.Image, text: str, corner: tuple[int, int], size: int, fil
 def text_size(box: Box) -> int:
     """Body text for a box, px."""
     wide, high = box[2] - box[0], box[3] - box[1]
-    return max(9, round(0.6 * 0.030 * min(wide, high) + 0.4 * 0.030 * (wide * high) ** 0.5))
+    side = 0.6 * min(wide, high) + 0.4 * math.sqrt(wide * high)
+    return max(9, round(0.030 * side))
 
 
 def _text(draw: ImageDraw.ImageDraw, x: int, y: int, text: str, size: int, fill: Colour) -> None:
@@ -101,13 +104,13 @@ class _Layout:
         ceiling = high - self.margin - top_row
         self.max_height = ceiling if high < 340 or landscape else min(ceiling, round(high * 0.72))
 
-    def draw(self) -> Box:
+    def draw(self) -> tuple[Box, Box]:
         left, top, _, bottom = self.box
         blocks = self._blocks()
-        pill(self.canvas, "SIMULATOR", (left + self.margin, top + self.margin), self.small,
-             self.colours.deep)  # fmt: skip
+        corner = (left + self.margin, top + self.margin)
+        mark = pill(self.canvas, "SIMULATOR", corner, self.small, self.colours.deep)
         if not blocks:
-            return (left, top, left, top)
+            return (left, top, left, top), mark
         height = 2 * self.pad + sum(b[0] for b in blocks) + self.gap * (len(blocks) - 1)
         panel = (
             left + self.margin,
@@ -121,7 +124,7 @@ class _Layout:
         for high, paint in blocks:
             paint(draw, panel[0] + self.pad, y)
             y += high + self.gap
-        return panel
+        return panel, mark
 
     def _glass(self, panel: Box) -> None:
         behind = self.canvas.crop(panel).filter(ImageFilter.GaussianBlur(self.body))
@@ -134,7 +137,7 @@ class _Layout:
             (5, self._negative),
             (1, self._model),
             (2, self._facts),
-            (4, self._loras),
+            (4, self._chips),
             (3, self._pictures),
             (7, self._settings),
             (6, self._notes),
@@ -196,9 +199,9 @@ class _Layout:
 
     def _facts(self, room: int) -> _Block | None:
         label = max(8, round(self.small * 0.85))
-        row = label + round(self.body * 1.45)
+        row = label + round(self.body * 1.65)
         columns = max(1, self.room // max(1, round(self.body * 7.2)))
-        rows = min(-(-len(self.card.facts) // columns), (room + self.body // 2) // row)
+        rows = min(-(-len(self.card.facts) // columns), (room + self.body * 2 // 5) // row)
         if rows < 1:
             line = "  ".join(f"{name.lower()} {value}" for name, value in self.card.facts)
             return self._lines([cut(line, self.small, self.room)], self.small, _DIM)
@@ -214,10 +217,11 @@ class _Layout:
                 text = cut(value, self.body, cell - self.small // 2)
                 _text(draw, left, top + round(label * 1.25), text, self.body, WHITE)
 
-        return row * -(-len(shown) // columns) - self.body // 4, paint
+        return row * -(-len(shown) // columns) - self.body * 2 // 5, paint
 
-    def _loras(self, room: int) -> _Block | None:
-        chips, high = self.card.loras, self.small + round(self.small * 0.76)
+    def _chips(self, room: int) -> _Block | None:
+        chips = (*self.card.loras, *self.card.controls)
+        high = self.small + round(self.small * 0.76)
         places: list[tuple[int, int, str]] = []
         x = y = 0
         for chip in chips:
@@ -233,11 +237,8 @@ class _Layout:
             return None
 
         def paint(_: ImageDraw.ImageDraw, left: int, top: int) -> None:
-            shade = tuple(round(0.6 * a + 0.4 * b)
-                          for a, b in zip(self.colours.deep, self.colours.accent, strict=True))  # fmt: skip
             for x, y, text in places:
-                pill(self.canvas, text, (left + x, top + y), self.small,
-                     (shade[0], shade[1], shade[2]))  # fmt: skip
+                pill(self.canvas, text, (left + x, top + y), self.small, self.colours.chip)
 
         return places[-1][1] + high, paint
 
@@ -269,7 +270,7 @@ class _Layout:
         for note in self.card.notes:
             if len(lines) >= left:
                 break
-            more = wrap(f"! {clean(note)}", self.small, self.room, min(2, left - len(lines)))
+            more = wrap(f"Note: {clean(note)}", self.small, self.room, min(2, left - len(lines)))
             lines += more
         return self._lines(lines, self.small, _AMBER)
 

@@ -6,7 +6,7 @@ this one's key never leaves the user's cache folder.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 import os
 import shutil
@@ -69,7 +69,7 @@ def _with_cryptography() -> tuple[bytes, bytes] | None:
         return None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+    start = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1)
     addresses = (x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1"))
     certificate = (
         x509.CertificateBuilder()
@@ -78,7 +78,7 @@ def _with_cryptography() -> tuple[bytes, bytes] | None:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=_VALID_DAYS))
+        .not_valid_after(start + dt.timedelta(days=_VALID_DAYS))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses]), False)
         .sign(key, hashes.SHA256())
     )

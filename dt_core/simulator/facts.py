@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image
 
 from ..choices import Choice as Named
-from ..choices import Sampler
 from ..settings import SETTINGS, Kind
 from .card import Card
 from .intake import Array, Asked
@@ -47,6 +46,10 @@ def make_card(asked: Asked, plan: Plan) -> Card:
         family=plan.chosen.family.name,
         facts=tuple(_facts(asked, plan)),
         loras=tuple(f"{row['name']} x{_number(lora.weight)}" for lora, row in plan.chosen.loras),
+        controls=tuple(
+            f"{control.name} x{_number(control.settings.weight)}"
+            for control in plan.chosen.controls
+        ),
         pictures=tuple(_pictures(asked, plan)),
         settings=tuple(_settings(asked)),
         notes=tuple(asked.notes),
@@ -75,7 +78,7 @@ def _facts(asked: Asked, plan: Plan) -> Iterator[tuple[str, str]]:
     embedded = embeds_guidance(asked, plan.chosen)
     guidance = _number(configuration["guidance_scale"])
     yield "Guidance", f"{guidance} embed." if embedded else guidance
-    yield "Sampler", Sampler(configuration["sampler"]).label
+    yield "Sampler", configuration["sampler"].label
     if asked.image is not None:
         yield "Strength", _number(plan.strength)
     yield "Shift", f"{plan.shift:.3g}"
@@ -89,8 +92,6 @@ def _facts(asked: Asked, plan: Plan) -> Iterator[tuple[str, str]]:
         yield "Modifier", plan.chosen.modifier
     if plan.chosen.upscale > 1:
         yield "Upscaled", f"x{plan.chosen.upscale}"
-    for control in plan.chosen.controls:
-        yield "Control", f"{control.name} x{_number(control.settings.weight)}"
 
 
 def _pictures(asked: Asked, plan: Plan) -> Iterator[tuple[str, Image.Image]]:

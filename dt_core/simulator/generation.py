@@ -156,7 +156,7 @@ class _Run:
             picture = cells.mean(axis=(1, 3))
         if self.plan.chosen.upscale == 1:
             return picture
-        return _signed(_enlarged((picture + 1) / 2, self.plan.chosen.upscale))
+        return _signed(_enlarged((picture + 1) * np.float32(0.5), self.plan.chosen.upscale))
 
     def _sound(self) -> bytes:
         given = self.plan.chosen.model.get("frames_per_second")
@@ -200,13 +200,14 @@ def _pieces(data: bytes, chunked: bool) -> Iterator[tuple[bytes, int]]:
 
 def _signed(picture: FloatArray) -> FloatArray:
     """Colours 0..1 to -1..1; alpha, which comes first, stays."""
-    result = picture.copy()
+    result: FloatArray = picture.copy()
     result[..., -3:] = picture[..., -3:] * 2 - 1
     return result
 
 
 def _as_wire(picture: FloatArray) -> NDArray[np.float16]:
-    return picture.astype(np.float16)[None]
+    result: NDArray[np.float16] = picture.astype(np.float16)[None]
+    return result
 
 
 def _enlarged(picture: FloatArray, factor: int) -> FloatArray:

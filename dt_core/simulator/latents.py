@@ -46,7 +46,8 @@ class Previewer:
         share = np.float32(min(1.0, max(0.0, progress)))
         rgb = share * self._clear + (1 - share) * self._noise
         if self._family.version == CASCADE:
-            return rgb.astype(np.float16)
+            small: NDArray[np.float16] = rgb.astype(np.float16)
+            return small
         recipe: PreviewRecipe = self._family.preview
         latent: NDArray[Any] = rgb_to_latent(rgb, recipe).astype(np.float16)
         if recipe.audio_rows:
@@ -67,4 +68,5 @@ def _shrink(picture: FloatArray, width: int, height: int) -> FloatArray:
     rgb = picture[..., -3:]  # alpha comes first
     image = Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8))
     small = image.resize((width, height), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / 255
+    result: FloatArray = np.asarray(small).astype(np.float32) / np.float32(255)
+    return result

@@ -32,12 +32,15 @@ def _latin(size: int) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _wide(size: int) -> Any:
-    for name in _WIDE_FONTS:
-        try:
-            return ImageFont.truetype(name, size)
-        except OSError:
-            continue
-    return None
+    fonts = (_installed(name, size) for name in _WIDE_FONTS)
+    return next((font for font in fonts if font is not None), None)
+
+
+def _installed(name: str, size: int) -> Any:
+    try:
+        return ImageFont.truetype(name, size)
+    except OSError:
+        return None
 
 
 def clean(text: str) -> str:

@@ -98,12 +98,11 @@ def _guidance(asked: Asked, plan: Plan) -> Iterator[str]:
         yield f"LoRA {consistent[0]} turns guidance (CFG) off"
     if asked.message.negativePrompt and not plan.uses_cfg:
         yield "negative prompt: without effect, because no CFG runs"
-    if embeds_guidance(asked, plan.chosen):
-        if "guidance_embed" in configuration:
-            guidance = f"{configuration['guidance_scale']:g}"
-            yield f"guidance_embed is ignored: the embedded guidance is guidance_scale {guidance}"
+    if embeds_guidance(asked, plan.chosen) and "guidance_embed" in configuration:
+        guidance = f"{configuration['guidance_scale']:g}"
+        yield f"guidance_embed is ignored: the embedded guidance is guidance_scale {guidance}"
     if "shift" in configuration and plan.shift != configuration["shift"]:
-        yield f"shift {configuration['shift']:g} replaced by {plan.shift:.2f} (resolution dependent)"
+        yield f"shift {configuration['shift']:g} replaced by {plan.shift:.2f} for the resolution"
 
 
 def _settings(asked: Asked, plan: Plan) -> Iterator[str]:
@@ -119,7 +118,7 @@ def _settings(asked: Asked, plan: Plan) -> Iterator[str]:
     if configuration["hires_fix"] and plan.first_pass is None and family.version != CASCADE:
         yield "hires fix is off: wrong sizes or strength, or an image on its path"
     if configuration["sampler"] < Sampler.EULER_A_TRAILING and family.is_flow:
-        yield f"{Sampler(configuration['sampler']).label} does not suit a flow model"
+        yield f"{configuration['sampler'].label} does not suit a flow model"
     if configuration["steps"] == 0 and plan.path != "unchanged":
         yield "0 steps: a meaningless picture"
     if plan.chosen.refiner is None and any(lora.mode for lora, _ in plan.chosen.loras):

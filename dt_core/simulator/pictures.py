@@ -27,7 +27,7 @@ class Drawing:
         self._asked, self._plan = asked, plan
         self._card: Card = make_card(asked, plan)
         self._seed = int(asked.configuration["seed"])
-        self._bases: dict[int, tuple[Image.Image, Box]] = {}
+        self._bases: dict[int, tuple[Image.Image, tuple[Box, Box]]] = {}
 
     @property
     def count(self) -> int:
@@ -38,20 +38,20 @@ class Drawing:
         entry = 0 if self._plan.frames else index
         if entry not in self._bases:
             self._bases[entry] = self._base(entry)
-        canvas, panel = self._bases[entry]
+        canvas, covered = self._bases[entry]
         canvas = canvas.copy()
         if self._plan.frames:
-            self._move(canvas, panel, index)
+            self._move(canvas, covered[0], index)
         else:
             several = self.count > 1
             label = f"{index + 1} of {self.count}" if several else self._size_label()
             self._corner(canvas, label)
-        return self._finish(canvas, panel, entry)
+        return self._finish(canvas, covered, entry)
 
     def _size_label(self) -> str:
         return f"{self._plan.width}x{self._plan.height}"
 
-    def _base(self, index: int) -> tuple[Image.Image, Box]:
+    def _base(self, index: int) -> tuple[Image.Image, tuple[Box, Box]]:
         plan = self._plan
         new = art.bands(self._seed + index, plan.width, plan.height)
         init = self._init()
@@ -84,9 +84,7 @@ class Drawing:
         """Where the card goes: the whole picture, or what a mask leaves to paint."""
         plan = self._plan
         if plan.path == "mask" and plan.mask is not None and plan.mask.repaint.any():
-            rows = np.flatnonzero(plan.mask.repaint.any(axis=1))
-            columns = np.flatnonzero(plan.mask.repaint.any(axis=0))
-            return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+            return _inner_box(plan.mask.repaint)
         return 0, 0, plan.width, plan.height
 
     def _corner(self, canvas: Image.Image, label: str) -> None:
@@ -118,7 +116,7 @@ class Drawing:
         end = left + round((right - left) * (index + 1) / total)
         draw.rectangle((left, bottom - bar, end, bottom), fill=accent)
 
-    def _finish(self, canvas: Image.Image, panel: Box, index: int) -> FloatArray:
+    def _finish(self, canvas: Image.Image, covered: tuple[Box, Box], index: int) -> FloatArray:
         plan, init = self._plan, self._init()
         if plan.path == "mask" and plan.mask is not None and init is not None:
             _outline(canvas, plan.mask, art.palette(self._seed).accent)
@@ -130,9 +128,22 @@ class Drawing:
         else:
             result = np.asarray(canvas, np.float32) / 255
         if plan.chosen.transparent:
-            alpha = _alpha(plan, panel, index)
+            alpha = _alpha(plan, covered, index)
             result = np.concatenate([alpha[..., None], result], axis=2)
-        return result.astype(np.float32)
+        final: FloatArray = result.astype(np.float32)
+        return final
+
+
+def _inner_box(area: NDArray[np.bool_]) -> Box:
+    """A box that lies almost wholly in `area`: its bounds, drawn in as far as needed."""
+    rows, columns = np.flatnonzero(area.any(axis=1)), np.flatnonzero(area.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    bounds = (int(left), int(top), int(right), int(bottom))
+    for percent in range(0, 30, 2):
+        x, y = (right - left) * percent // 100, (bottom - top) * percent // 100
+        if area[top + y : bottom - y, left + x : right - x].mean() > 0.985:
+            return bounds[0] + int(x), bounds[1] + int(y), bounds[2] - int(x), bounds[3] - int(y)
+    return bounds
 
 
 def _to_image(pixels: FloatArray) -> Image.Image:
@@ -157,23 +168,23 @@ def _repainted_share(asked: Asked, mask: MaskReading) -> FloatArray:
         area = area.filter(ImageFilter.MinFilter(2 * min(-outset, 64) + 1))
     if blur > 0 and configuration["preserve_original_after_inpaint"]:
         area = area.filter(ImageFilter.GaussianBlur(blur))
-    return np.asarray(area, np.float32) / 255
+    share: FloatArray = np.asarray(area).astype(np.float32) / np.float32(255)
+    return share
 
 
-def _alpha(plan: Plan, panel: Box, index: int) -> FloatArray:
-    """What is opaque: the first layer of several, else the panel and a soft disc."""
+def _alpha(plan: Plan, covered: tuple[Box, Box], index: int) -> FloatArray:
+    """What is opaque: the first layer of several, else the card and a soft disc."""
     layered = plan.chosen.modifier == "qwenimage_layered"
     if layered and index == 0:
         return np.ones((plan.height, plan.width), np.float32)
     angle = 2 * math.pi * index / max(1, plan.batch)
     shift = 0.12 if plan.batch > 1 else 0.0
-    x = (
-        np.arange(plan.width, dtype=np.float32)[None, :] / plan.width
-        - 0.5
-        - shift * math.cos(angle)
-    )
-    y = np.arange(plan.height, dtype=np.float32)[:, None] / plan.height - 0.42
-    y = y - np.float32(shift * math.sin(angle))
-    alpha = np.clip((0.40 - np.sqrt(x * x + y * y)) / 0.06, 0, 1).astype(np.float32)
-    alpha[panel[1] : panel[3], panel[0] : panel[2]] = 1
-    return alpha
+    rows, columns = np.mgrid[: plan.height, : plan.width]
+    x = columns / plan.width - 0.5 - shift * math.cos(angle)
+    y = rows / plan.height - 0.42 - shift * math.sin(angle)
+    alpha: FloatArray = np.clip((0.40 - np.hypot(x, y)) / 0.06, 0, 1).astype(np.float32)
+    card = Image.new("L", (plan.width, plan.height), 0)
+    for left, top, right, bottom in covered:
+        radius = min(text_size((0, 0, plan.width, plan.height)), (bottom - top) // 2)
+        ImageDraw.Draw(card).rounded_rectangle((left, top, right - 1, bottom - 1), radius, fill=255)
+    return np.maximum(alpha, (np.asarray(card) > 0).astype(np.float32))

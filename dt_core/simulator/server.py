@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import grpc
 
 from .. import _wire, config_codec
+from ..configuration import Configuration
 from ..errors import ServerError, SettingsError
 from . import generation
 from .catalog import Catalog
@@ -96,7 +97,7 @@ class Simulator:
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             if tls:
-                pair = ((private_key or b"", self.certificate or b""),)
+                pair = [(private_key or b"", self.certificate or b"")]
                 self.port = self._server.add_secure_port(target, grpc.ssl_server_credentials(pair))
             else:
                 self.port = self._server.add_insecure_port(target)
@@ -236,7 +237,7 @@ class Simulator:
             configuration = config_codec.decode(request.configuration)
             self._ledger.change(record, configuration=configuration)
             with self._queue.turn() as is_open:
-                for response in self._run(record) if is_open else ():
+                for response in self._run(record, configuration) if is_open else ():
                     is_sampling = response.currentSignpost.WhichOneof("signpost") in _SLOW
                     if self._pause(gone, is_sampling):
                         return
@@ -258,9 +259,9 @@ class Simulator:
             gone.wait(self.step_delay)
         return gone.is_set() or self._stopping.is_set()
 
-    def _run(self, record: Record) -> Iterator[Any]:
+    def _run(self, record: Record, configuration: Configuration) -> Iterator[Any]:
         catalog = self.catalog.with_files(self._store.names())
-        asked = read_request(record.message, record.configuration, catalog)
+        asked = read_request(record.message, configuration, catalog)
         self._ledger.change(
             record, started=True, image=asked.image, mask=asked.mask, hints=asked.hints
         )

@@ -94,7 +94,7 @@ def _canvas(asked: Asked, chosen: Choice) -> Iterator[str]:
 def _steps(asked: Asked, chosen: Choice) -> Iterator[str]:
     configuration, version = asked.configuration, chosen.family.version
     steps, sampler = configuration["steps"], configuration["sampler"]
-    label = Sampler(sampler).label
+    label = sampler.label
     if steps > 2**31 - 1:
         yield f"{steps} steps do not fit the progress messages"
     if version in _NEEDS_STEPS:
@@ -161,7 +161,7 @@ def _image(asked: Asked, chosen: Choice) -> Iterator[str]:
             yield "Stable Cascade needs an image of exactly the canvas size, without hires fix"
 
 
-def _mask(asked: Asked, chosen: Choice) -> Iterator[str]:
+def _mask(asked: Asked, _: Choice) -> Iterator[str]:
     if asked.image is None or asked.mask is None:
         return
     if asked.mask.ndim != 2:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).resolve().parents[2]
 CORE = sorted((ROOT / "dt_core").rglob("*.py"))
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
 

@@ -22,7 +22,7 @@ from drawthings.dt_core.configuration import (
 )
 from drawthings.dt_core.errors import SettingsError
 from drawthings.dt_core.settings import Setting
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 
@@ -213,6 +213,10 @@ def test_what_the_wire_can_carry_is_allowed_even_if_no_form_offers_it() -> None:
     assert config["start_width"] == 128_000
 
 
+@example(1.401298464324817e-45)  # the smallest float32
+@example(3.4028234663852886e38)  # the largest
+@example(1.262177448353619e-29)  # a power of 2, where neighbours are unevenly far
+@example(-0.0)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_a_float_is_the_shortest_decimal_of_its_float32(value: float) -> None:
     kept = Configuration(shift=value)["shift"]
@@ -228,6 +232,7 @@ def test_a_double_keeps_the_float32_that_it_rounds_to(value: float) -> None:
     assert struct.pack("<f", kept) == struct.pack("<f", value + 0.0) or kept == float32(value) == 0
 
 
+@settings(max_examples=30, deadline=None)
 @given(explicit_settings(), explicit_settings())
 def test_merging_keeps_both_and_prefers_the_other(a: dict[str, Any], b: dict[str, Any]) -> None:
     merged = Configuration.of(a).merged(Configuration.of(b))

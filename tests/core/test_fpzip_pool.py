@@ -44,13 +44,14 @@ def damaged(payload: bytes) -> bytes:
     return payload[: len(payload) // 2]
 
 
-def shared_files() -> set[str]:
-    return {
+def shared_files(pid: int) -> list[str]:
+    folders = [Path("/dev/shm"), Path(tempfile.gettempdir())]
+    return [
         str(path)
-        for folder in ("/dev/shm", tempfile.gettempdir())
-        if Path(folder).is_dir()
-        for path in Path(folder).glob("drawthings-*")
-    }
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.glob(f"drawthings-fpzip-{pid}-*")
+    ]
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -214,7 +215,6 @@ def test_idle_children_are_stopped_and_come_back_when_needed() -> None:
 
 @posix_only
 def test_neither_files_nor_processes_stay_behind() -> None:
-    before = shared_files()
     pool = Pool(2)
     array = picture()
     payload = payload_of(array)
@@ -223,17 +223,16 @@ def test_neither_files_nor_processes_stay_behind() -> None:
         pool.decode(damaged(payload), array.shape, "float16")
     pool.decode(payload, array.shape, "float16")
     # The memory loses its name as soon as the child has it.
-    assert shared_files() <= before
+    assert shared_files(os.getpid()) == []
     children = pool.process_ids()
     pool.shutdown()
-    assert shared_files() <= before
+    assert shared_files(os.getpid()) == []
     assert not any(is_running(child) for child in children)
 
 
 @posix_only
 @pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), signal.SIGKILL)"])
 def test_children_end_with_the_program_however_it_ends(end: str) -> None:
-    before = shared_files()
     script = f"""
         import os, runpy, signal, sys
         runpy.run_path({str(ROOT / "tests" / "conftest.py")!r})
@@ -242,21 +241,21 @@ def test_children_end_with_the_program_however_it_ends(end: str) -> None:
         array = np.zeros((1, 32, 32, 3), np.float16)
         tensor.decode(tensor.encode(array, "fpzip"))
         fpzip_pool.warm_up(1)
-        print(*fpzip_pool.decode_payload.__self__.process_ids(), flush=True)
+        print(os.getpid(), *fpzip_pool.decode_payload.__self__.process_ids(), flush=True)
         {end}
     """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(script)],
+        [sys.executable, "-W", "error::ResourceWarning", "-c", textwrap.dedent(script)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert done.stderr == ""
-    children = [int(word) for word in done.stdout.split()]
+    program, *children = (int(word) for word in done.stdout.split())
     assert children
     until(lambda: not any(is_running(child) for child in children))
-    assert shared_files() <= before
+    assert shared_files(program) == []
 
 
 def test_a_missing_fpzip_says_what_to_install(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:

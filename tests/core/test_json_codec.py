@@ -45,7 +45,7 @@ def test_all_settings_at_once_survive_bytes_and_json() -> None:
     assert from_json(to_json(EVERYTHING, complete=True)) == EVERYTHING
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(explicit_settings())
 def test_any_configuration_survives_bytes_and_json(values: dict[str, Any]) -> None:
     _survives(Configuration.of(values))
@@ -230,6 +230,7 @@ def test_a_key_that_was_edited_wins_over_ours() -> None:
 def test_a_configuration_may_be_wrapped(wrapper: str) -> None:
     text = json.dumps({"name": "Preset", "c": "prompt", wrapper: {"steps": 4}})
     assert from_json(text) == Configuration(steps=4)
+    assert from_json({"configuration": json.loads(text)}) == Configuration(steps=4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""Run the example workflows in a real ComfyUI against the simulator: `make demo`.
+
+Leaves a picture of each in demo/ and says in a line what it shows. With `--thumbnails` it
+also renews the small pictures that ComfyUI's template browser shows.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from .child import ChildError
+from .comfyui import ComfyUI
+from .comfyui_client import Client, PromptRefused
+from .comfyui_setup import ROOT, SetupError, find_or_install
+from .simulator_process import SimulatorProcess
+
+EXAMPLES = ROOT / "example_workflows"
+TARGET = ROOT / "demo"
+THUMBNAIL_SIDE = 512
+STEP_DELAY_S = 0.05
+
+SHOWS = {
+    "text_to_image_two_loras": "a picture from text, with two LoRAs at weights 0.6 and 0.9",
+    "inpainting": "the lake, repainted where the mask is white",
+    "reference_edit": "an edit of the portrait, with the lake as a reference",
+}
+
+
+class DemoError(Exception):
+    """A workflow did not end with a picture."""
+
+
+def example_prompt(name: str) -> dict[str, Any]:
+    """One example in API format."""
+    text = (EXAMPLES / "api" / f"{name}.json").read_text(encoding="utf-8")
+    prompt: dict[str, Any] = json.loads(text)
+    return prompt
+
+
+def picture_node(prompt: dict[str, Any]) -> str:
+    """The id of the node that saves the picture."""
+    (found,) = (ident for ident, node in prompt.items() if node["class_type"] == "SaveImage")
+    return found
+
+
+def run_example(client: Client, name: str) -> tuple[bytes, float]:
+    """The PNG that a workflow makes, and how long it took, in seconds."""
+    prompt = example_prompt(name)
+    began = time.monotonic()
+    result = client.run(prompt)
+    took = time.monotonic() - began
+    if result.outcome != "success":
+        raise DemoError(f"{name} ended as {result.outcome}: {result.error}")
+    (file,) = result.files(picture_node(prompt))
+    return client.view(file), took
+
+
+def main() -> None:
+    thumbnails = "--thumbnails" in sys.argv[1:]
+    shutil.rmtree(TARGET, ignore_errors=True)
+    TARGET.mkdir()
+    try:
+        installation = find_or_install()
+        with (
+            SimulatorProcess(step_delay_s=STEP_DELAY_S) as simulator,
+            ComfyUI(installation, server=simulator.address) as comfyui,
+            comfyui.client() as client,
+        ):
+            for name, shows in SHOWS.items():
+                png, took = run_example(client, name)
+                file = TARGET / f"{name}.png"
+                file.write_bytes(png)
+                with Image.open(io.BytesIO(png)) as picture:
+                    width, height = picture.size
+                    if thumbnails:
+                        save_thumbnail(picture, EXAMPLES / f"{name}.jpg")
+                line = f"{file.relative_to(ROOT)}  {width}x{height}  {took:.1f} s  {shows}"
+                print(line, flush=True)
+    except (SetupError, ChildError, DemoError, PromptRefused) as error:
+        sys.exit(f"demo: {error}")
+
+
+def save_thumbnail(picture: Image.Image, path: Path) -> None:
+    small = picture.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    small.save(path, quality=85, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
