@@ -173,8 +173,13 @@ class AsyncEvents:
 
         Raises the error that ended the job.
         """
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), timeout_s)
+        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
+        alarm = None if timeout_s is None else self._loop.call_later(timeout_s, self._ready.set)
+        try:
+            await self._ready.wait()
+        finally:
+            if alarm is not None:
+                alarm.cancel()
         self._ready.clear()
         events = self._job.poll()
         if events:

@@ -13,7 +13,7 @@ from .intake import Array, Hint
 Outcome = Literal["done", "empty", "cancelled", "refused"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Record:
     """One request. `outcome` is None until it ends; "empty" is an OK without pictures.
 

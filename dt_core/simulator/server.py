@@ -17,7 +17,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 
@@ -41,14 +41,13 @@ log = logging.getLogger(__name__)
 MAX_RECEIVE_BYTES = 1 << 30
 _THREADS = 64  # a waiting generation holds one
 _FAILED = "unknown error processing request"
-_UNREADABLE = "Message deserialization failed"
+_BAD_MESSAGE = "Message deserialization failed"
+_UNREADABLE = object()
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
 )
-
-_T = TypeVar("_T")
 
 
 class Simulator:
@@ -167,8 +166,8 @@ class Simulator:
         )
 
     def _admit(self, request: Any, context: grpc.ServicerContext) -> None:
-        if request is None:
-            context.abort(grpc.StatusCode.INTERNAL, _UNREADABLE)
+        if request is _UNREADABLE:
+            context.abort(grpc.StatusCode.INTERNAL, _BAD_MESSAGE)
         if not self._knows_secret(request):
             log.info("refused: wrong shared secret")
             context.abort(grpc.StatusCode.INTERNAL, _FAILED)
@@ -177,8 +176,8 @@ class Simulator:
         return not self.secret or request.sharedSecret == self.secret
 
     def _echo(self, request: Any, context: grpc.ServicerContext) -> Any:
-        if request is None:
-            context.abort(grpc.StatusCode.INTERNAL, _UNREADABLE)
+        if request is _UNREADABLE:
+            context.abort(grpc.StatusCode.INTERNAL, _BAD_MESSAGE)
         self.echo_count += 1
         if self.echo_on_queue:
             with self._queue.turn():
@@ -285,13 +284,13 @@ class _Refusal(Exception):
 _SLOW = frozenset({"sampling", "secondPassSampling"})
 
 
-def _lenient(parse: Callable[[bytes], _T]) -> Callable[[bytes], _T | None]:
-    """None in place of an exception, so that the status is the real server's."""
+def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """_UNREADABLE in place of an exception, so that the status is the real server's."""
 
-    def read(data: bytes) -> _T | None:
+    def read(data: bytes) -> Any:
         try:
             return parse(data)
         except Exception:
-            return None
+            return _UNREADABLE
 
     return read

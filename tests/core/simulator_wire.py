@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,6 +17,7 @@ from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
 from numpy.typing import NDArray
 
+ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 SETTINGS: dict[str, Any] = {
     "model": "flux_1_schnell_q5p.ckpt",

@@ -140,9 +140,11 @@ def test_references_reach_the_server_in_order(server: Any, profile: ServerProfil
 
 def test_transparent_results_have_a_mask(server: Any, profile: ServerProfile) -> None:
     layered = next(
-        row["file"] for row in server.catalog.models if row.get("modifier") == "qwenimage_layered"
+        row["file"]
+        for row in server.catalog.all("models")
+        if row.get("modifier") == "qwenimage_layered"
     )
-    image, mask = sample(profile, layered, image=torch.zeros((1, 64, 128, 3))).args
+    image, mask = sample(profile, layered, image=torch.zeros((1, 64, 128, 3)), batch_size=2).args
     assert tuple(image.shape[1:]) == (64, 128, 3)
     assert mask.max() > 0
     assert mask.min() >= 0

@@ -1,0 +1,136 @@
+"""A ComfyUI page as a user handles it: the one file that knows how the front ends differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from drawthings.tools.comfyui import ComfyUI
+from drawthings.tools.comfyui_client import Http
+from drawthings.tools.comfyui_setup import FRONT_ENDS
+from playwright.sync_api import Page, expect
+
+NEWEST, PINNED = FRONT_ENDS
+DEADLINE_MS = 20_000
+EMPTY_PLACE = (700, 880)  # of the page, px; below everything that tests load
+
+
+@dataclass(frozen=True)
+class Face:
+    """A front end and how it draws nodes."""
+
+    version: str
+    vue: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.version}-{'vue' if self.vue else 'classic'}"
+
+
+FACES = (Face(NEWEST, vue=False), Face(NEWEST, vue=True), Face(PINNED, vue=False))
+
+
+class Canvas:
+    """One open page."""
+
+    def __init__(self, page: Page, face: Face, comfyui: ComfyUI, artifacts: Path) -> None:
+        self.page = page
+        self.face = face
+        self.page_errors: list[str] = []
+        self._comfyui = comfyui
+        self._artifacts = artifacts
+        self._console: list[str] = []
+        page.set_default_timeout(DEADLINE_MS)
+        page.on("pageerror", lambda error: self.page_errors.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                self._console.append(f"{message.text} {message.location}")
+                if message.type == "error"
+                else None
+            ),
+        )
+
+    def open(self) -> None:
+        """Load ComfyUI with settings that keep its tutorials out of the way."""
+        settings = {
+            "Comfy.TutorialCompleted": True,
+            "Comfy.InstalledVersion": self.face.version,
+            "Comfy.VueNodes.Enabled": self.face.vue,
+            "Comfy.Minimap.Visible": False,
+            "Comfy.Graph.CanvasInfo": False,
+        }
+        http = Http(self._comfyui.address)
+        for name, value in settings.items():
+            http.post_json(f"/api/settings/{name}", value)
+        self.page.goto(self._comfyui.address)
+        self.page.wait_for_function(
+            "Boolean(window.app?.extensionManager && app.graph && app.canvas"
+            " && LiteGraph.registered_node_types['DTSampler'])"
+        )
+        expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+
+    def close(self) -> None:
+        """Leave the server idle for the next page."""
+        self.page.evaluate("app.api.interrupt()")
+
+    def complaints_about_us(self) -> list[str]:
+        """Console errors that name our files."""
+        return [text for text in self._console if self._comfyui.pack_folder in text]
+
+    def clear(self) -> None:
+        self.page.evaluate("app.graph.clear()")
+
+    def load(self, graph: dict[str, Any]) -> None:
+        """Open a workflow, and wait until its nodes are there and drawn."""
+        self.page.evaluate("graph => app.loadGraphData(graph)", graph)
+        self.page.wait_for_function(
+            "count => app.graph._nodes.length === count", arg=len(graph["nodes"])
+        )
+        if self.face.vue:
+            self.page.locator("[data-node-id]").nth(len(graph["nodes"]) - 1).wait_for()
+
+    def add_by_search(self, title: str) -> None:
+        """Double click on the empty canvas, type, and take the first find."""
+        before = len(self.node_types())
+        self.page.mouse.dblclick(*EMPTY_PLACE)
+        box = self.page.get_by_placeholder("Search").or_(self.page.get_by_role("combobox")).last
+        box.wait_for()
+        box.fill(title)
+        self.page.get_by_text(title, exact=True).first.wait_for()
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function("count => app.graph._nodes.length > count", arg=before)
+
+    def node_types(self) -> list[str]:
+        types: list[str] = self.page.evaluate("app.graph._nodes.map(node => node.type)")
+        return types
+
+    def prompt(self) -> dict[str, Any]:
+        """What the page would send if Run were pressed."""
+        output: dict[str, Any] = self.page.evaluate("app.graphToPrompt().then(p => p.output)")
+        return output
+
+    def run(self) -> None:
+        self.page.get_by_role("button", name="Run", exact=True).first.click()
+
+    def wait_for_picture(self, node_id: int) -> tuple[dict[str, str], int, int]:
+        """The file that a node shows, once it is drawn, with its width and height."""
+        if self.face.vue:
+            image = f"document.querySelector('[data-node-id=\"{node_id}\"] img')"
+        else:
+            image = f"app.graph.getNodeById({node_id}).imgs?.[0]"
+        self.page.wait_for_function(f"{image}?.complete && {image}.naturalWidth > 0")
+        width, height = self.page.evaluate(f"[{image}.naturalWidth, {image}.naturalHeight]")
+        file: dict[str, str] = self.page.evaluate(
+            f"app.nodeOutputs['{node_id}'].images[0]",
+        )
+        return file, width, height
+
+    def picture_bytes(self, file: dict[str, str]) -> bytes:
+        client = self._comfyui.client()
+        return client.view(file)
+
+    def screenshot(self, name: str) -> None:
+        """A picture of the page for people, in the folder of artifacts."""
+        self.page.screenshot(path=self._artifacts / f"{name}-{self.face.name}.png")

@@ -1,0 +1,119 @@
+"""Real front ends in headless Chromium, each before a real ComfyUI and one simulator."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from canvas import FACES, Canvas, Face
+from drawthings.dt_core.simulator import Simulator
+from drawthings.tools.comfyui import ComfyUI
+from drawthings.tools.comfyui_setup import ROOT, find_or_install, front_end
+from playwright.sync_api import Browser, sync_playwright
+
+ARTIFACTS = Path(os.environ.get("ARTIFACTS") or ROOT / "artifacts")
+INSTALL_TIMEOUT_S = 900
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PLACES = (
+    "/usr/bin/chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+COMMANDS = ("chromium", "google-chrome", "chromium-browser", "chrome")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):  # the first test may have to install ComfyUI
+            item.add_marker(pytest.mark.timeout(INSTALL_TIMEOUT_S))
+
+
+def find_chromium() -> str:
+    """The browser: CHROMIUM, a usual place, or a usual command."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return named
+    for place in PLACES:
+        if Path(place).is_file():
+            return place
+    for command in COMMANDS:
+        if found := shutil.which(command):
+            return found
+    pytest.fail("The browser tests need Chromium or Chrome: install it, or set CHROMIUM to it.")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(step_delay=0.1) as running:
+        yield running
+
+
+class Servers:
+    """One ComfyUI per front end, started when a test first needs it."""
+
+    def __init__(self, server: str) -> None:
+        self._server = server
+        self._stack = ExitStack()
+        self._running: dict[str, ComfyUI] = {}
+
+    def with_front_end(self, version: str) -> ComfyUI:
+        if version not in self._running:
+            ARTIFACTS.mkdir(parents=True, exist_ok=True)
+            comfyui = ComfyUI(
+                find_or_install(),
+                server=self._server,
+                front_end=front_end(version),
+                log=ARTIFACTS / f"comfyui-{version}.log",
+            )
+            self._running[version] = self._stack.enter_context(comfyui)
+        return self._running[version]
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture(scope="session")
+def servers(simulator: Simulator) -> Iterator[Servers]:
+    started = Servers(simulator.address)
+    yield started
+    started.stop()
+
+
+@pytest.fixture(params=FACES, ids=lambda face: face.name)
+def face(request: pytest.FixtureRequest) -> Face:
+    chosen: Face = request.param
+    return chosen
+
+
+@pytest.fixture
+def canvas(face: Face, browser: Browser, servers: Servers) -> Iterator[Canvas]:
+    """An open ComfyUI page; afterwards it must not have complained about us."""
+    comfyui = servers.with_front_end(face.version)
+    with browser.new_context(viewport={"width": 1600, "height": 1000}) as context:
+        opened = Canvas(context.new_page(), face, comfyui, ARTIFACTS)
+        opened.open()
+        yield opened
+        opened.close()
+        assert opened.page_errors == []
+        assert opened.complaints_about_us() == []
