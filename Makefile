@@ -67,7 +67,7 @@ test-fast test-core: venv
 
 # These need ComfyUI's modules in their own process, so they run in its Python.
 test-nodes: comfyui-install
-	$(PY) -m tools.comfyui python -m pytest tests/nodes
+	$(PY) -m tools.comfyui python -m pytest $(CURDIR)/tests/nodes
 
 test-comfy: comfyui-install
 	$(PY) -m pytest tests/comfy
@@ -76,7 +76,7 @@ test-browser: comfyui-install
 	$(PY) -m pytest tests/browser
 
 test: lint test-nodes
-	$(PY) -m pytest tests/core tests/comfy tests/browser
+	$(PY) -m pytest tests/core tests/package tests/comfy tests/browser
 
 # --- the product at work
 

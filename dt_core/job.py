@@ -17,7 +17,7 @@ from typing import Any
 
 import grpc
 
-from . import _wire, pixels, tensor
+from . import _wire, fpzip_pool, pixels, tensor
 from .channel import explain
 from .errors import Cancelled, DrawThingsError, NoImages, ProtocolError
 from .events import (
@@ -133,6 +133,7 @@ class Job:
             if self._cancelled:
                 raise Cancelled("The generation was cancelled.")
             call = self._call = start()
+        fpzip_pool.warm_up()  # while the server works
         reader = _Reader(self._profile)
         try:
             for message in call:

@@ -51,7 +51,7 @@ class Workflow:
 # Columns from left to right: words, pictures and what acts on them, the sampler, the result.
 # The picture column starts low, so that the links of the words pass above it.
 WORDS, PICTURES, SAMPLER, RESULT = 0, 460, 940, 1360
-NOTE_SIZE = (400, 230)
+NOTE_SIZE = (400, 190)
 SAMPLER_SIZE = (360, 480)
 GREEN, RED = ("#232", "#353"), ("#322", "#533")  # ComfyUI's own, as many use them for prompts
 

@@ -158,12 +158,12 @@ def serve() -> None:
 
 
 def run_python(arguments: list[str]) -> int:
-    """Run ComfyUI's Python with ComfyUI's folder and the stand-ins on its path."""
+    """Run ComfyUI's Python in ComfyUI's folder, with its modules and the stand-ins on the path."""
     installation = find_or_install()
     places = [installation.folder, installation.stand_ins]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(p) for p in places if p)}
     command = [str(installation.python), *arguments]
-    return subprocess.run(command, env=env, check=False).returncode
+    return subprocess.run(command, cwd=installation.folder, env=env, check=False).returncode
 
 
 def main() -> None:

@@ -93,14 +93,15 @@ class Canvas:
 
     def add_by_search(self, title: str) -> None:
         """Double click on the empty canvas, type, and take the first find."""
+        typing = "document.activeElement?.tagName === 'INPUT'"
         before = len(self.node_types())
         self.page.mouse.dblclick(*EMPTY_PLACE)
-        box = self.page.get_by_placeholder("Search").or_(self.page.get_by_role("combobox")).last
-        box.wait_for()
-        box.fill(title)
+        self.page.wait_for_function(typing)
+        self.page.keyboard.type(title)
         self.page.get_by_text(title, exact=True).first.wait_for()
         self.page.keyboard.press("Enter")
         self.page.wait_for_function("count => app.graph._nodes.length > count", arg=before)
+        self.page.wait_for_function(f"!({typing})")
 
     def node_types(self) -> list[str]:
         types: list[str] = self.page.evaluate("app.graph._nodes.map(node => node.type)")

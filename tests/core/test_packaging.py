@@ -1,0 +1,89 @@
+"""What is published: one list of dependencies, a valid version, files where ComfyUI looks."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+# ComfyUI brings these in the builds that fit the machine; a pack may not touch them.
+NOT_OURS = {"torch", "torchvision", "torchaudio", "comfyui"}
+
+
+def requirements(name: str) -> list[str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def test_requirements_txt_and_pyproject_list_the_same() -> None:
+    assert requirements("requirements.txt") == PROJECT["project"]["dependencies"]
+
+
+def test_no_dependency_is_comfyuis_or_has_an_upper_bound() -> None:
+    for requirement in PROJECT["project"]["dependencies"]:
+        specifier = requirement.partition(";")[0]
+        name = re.match(r"[A-Za-z0-9_-]+", specifier)
+        assert name is not None
+        assert name.group().lower() not in NOT_OURS
+        assert not re.search(r"<|==|~=", specifier)
+
+
+def test_the_version_has_three_numbers_and_the_name_is_free_of_comfyui() -> None:
+    project = PROJECT["project"]
+
+    assert re.fullmatch(r"\d+\.\d+\.\d+", project["version"])
+    assert "comfyui" not in project["name"].lower()
+    assert len(project["name"]) < 100
+
+
+def test_the_web_folder_is_declared_once() -> None:
+    """Declared twice, ComfyUI serves it twice and the second copy fails."""
+    tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
+    values = {
+        target.id: ast.literal_eval(statement.value)
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+    assert values["WEB_DIRECTORY"] == "./web"
+    assert "web" not in PROJECT["tool"]["comfy"]
+
+
+def test_every_package_of_the_library_is_packed() -> None:
+    inside = {path.parent.relative_to(ROOT) for path in (ROOT / "dt_core").rglob("__init__.py")}
+    packages = {".".join(folder.parts) for folder in inside}
+
+    assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_has_a_thumbnail_a_script_form_and_its_pictures(example: Path) -> None:
+    prompt = json.loads((example.parent / "api" / example.name).read_text(encoding="utf-8"))
+    graph = json.loads(example.read_text(encoding="utf-8"))
+    kinds = {node["class_type"] for node in prompt.values()}
+    pictures = {
+        node["inputs"]["image"] for node in prompt.values() if node["class_type"][:4] == "Load"
+    }
+
+    assert example.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8")
+    assert kinds == {node["type"] for node in graph["nodes"]} - {"MarkdownNote"}
+    for name in pictures:
+        assert 0 < (example.parent / "input" / name).stat().st_size < 150_000
+
+
+def test_some_examples_are_there() -> None:
+    assert len(EXAMPLES) >= 3
