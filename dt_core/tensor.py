@@ -235,10 +235,10 @@ def encode(
 
     raw = values.reshape(-1).view(np.uint8).data
     used: Codec = "fpzip" if codec == "fpzip" and datatype in _FPZIP_PRECISION else "zip"
-    payload: Buffer = raw
+    payload: Buffer | None = None
     if codec != "raw":
         payload = _fpzip(values, datatype) if used == "fpzip" else _deflate(raw)
-    if codec == "raw" or len(payload) >= len(raw):
+    if payload is None or len(payload) >= len(raw):
         used, payload = "raw", raw
 
     dims = list(array.shape) + [0] * (MAX_RANK - array.ndim)
@@ -280,7 +280,8 @@ def _deflate(raw: memoryview) -> bytes:
     return deflater.compress(raw) + deflater.flush()
 
 
-def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes:
+def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes | None:
+    """The stream, or None if it would not fit in the room of the raw values."""
     try:
         import fpzip
     except ImportError as error:
@@ -290,9 +291,12 @@ def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes:
     grid = (math.prod(shape[:-3]), *shape[-3:])
     if datatype is Datatype.F16:
         values = values.astype(np.float32)
-    packed: bytes = fpzip.compress(
-        values.reshape(grid), precision=_FPZIP_PRECISION[datatype], order="C"
-    )
+    try:
+        packed: bytes = fpzip.compress(
+            values.reshape(grid), precision=_FPZIP_PRECISION[datatype], order="C"
+        )
+    except fpzip.FpzipWriteError:
+        return None  # what grows: fpzip 1.2.4 has no room for that
     return packed
 
 

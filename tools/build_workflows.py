@@ -336,7 +336,7 @@ def as_graph(workflow: Workflow, definitions: Definitions) -> dict[str, Any]:
                 outgoing.setdefault((given.node, given.output), []).append(ident)
                 socket["link"] = ident
             sockets.append(socket)
-        saved = {
+        saved: dict[str, Any] = {
             "id": node.id,
             "type": node.kind,
             "pos": list(node.place),

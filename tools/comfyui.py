@@ -35,7 +35,8 @@ class ComfyUI:
             comfyui.client().run(prompt)
 
     `server` becomes DRAWTHINGS_SERVER, `pack` is the checkout to load, `front_end` the
-    static files to serve: by default a blank page, which is enough without a browser.
+    static files to serve: by default a blank page, which is enough without a browser;
+    `own_front_end` leaves the choice to ComfyUI.
     """
 
     def __init__(
@@ -46,13 +47,15 @@ class ComfyUI:
         pack: Path = ROOT,
         pack_folder: str = PACK_FOLDER,
         front_end: Path | None = None,
+        own_front_end: bool = False,
         log: Path | None = None,
         port: int | None = None,
         env: Mapping[str, str] | None = None,
     ) -> None:
         self.installation = installation
         self.pack_folder = pack_folder
-        self.front_end = front_end or installation.blank_front_end
+        page = front_end or installation.blank_front_end
+        self._front_end = () if own_front_end else ("--front-end-root", str(page))
         self.base = Path(tempfile.mkdtemp(prefix="comfyui-"))
         self.port = port or free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -98,7 +101,7 @@ class ComfyUI:
                 *("--port", str(self.port)),
                 *("--base-directory", str(self.base)),
                 *("--database-url", "sqlite:///:memory:"),
-                *("--front-end-root", str(self.front_end)),
+                *self._front_end,
                 "--disable-api-nodes",
                 "--disable-all-custom-nodes",
                 *("--whitelist-custom-nodes", self.pack_folder),
@@ -143,10 +146,13 @@ def serve() -> None:
     from .simulator_process import SimulatorProcess
 
     installation = find_or_install()
-    static = front_end(FRONT_ENDS[0])
+    own = installation.own_front_end
+    page = None if own else front_end(FRONT_ENDS[0])
     with (
         SimulatorProcess(step_delay_s=0.2) as simulator,
-        ComfyUI(installation, server=simulator.address, front_end=static) as comfyui,
+        ComfyUI(
+            installation, server=simulator.address, front_end=page, own_front_end=own
+        ) as comfyui,
     ):
         print(f"simulator of a Draw Things server: {simulator.address}")
         print(f"ComfyUI log: {comfyui.log}")
@@ -160,7 +166,7 @@ def serve() -> None:
 def run_python(arguments: list[str]) -> int:
     """Run ComfyUI's Python in ComfyUI's folder, with its modules and the stand-ins on the path."""
     installation = find_or_install()
-    places = [installation.folder, installation.stand_ins]
+    places = [installation.folder, installation.stand_ins, os.environ.get("PYTHONPATH")]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(str(p) for p in places if p)}
     command = [str(installation.python), *arguments]
     return subprocess.run(command, cwd=installation.folder, env=env, check=False).returncode

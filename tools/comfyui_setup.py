@@ -43,8 +43,8 @@ PACKAGES = (
 )
 TEST_PACKAGES = ("pytest", "pytest-timeout", "hypothesis")
 
-# ComfyUI imports both at module level and never uses them for us; see docs/testing notes
-# in tools: the published builds do not import beside a CPU build of torch.
+# ComfyUI imports both at module level and never uses them for us; the published builds
+# do not import beside a CPU build of torch.
 STAND_INS = {
     "torchvision/__init__.py": "",
     "torchvision/transforms.py": "",

@@ -43,7 +43,8 @@ def ridge(width: int, base: float, height: float, seed: int) -> Floats:
     for octave in range(1, 8):
         phase = random.uniform(0, 2 * np.pi)
         line += np.abs(np.sin(2**octave * 0.9 * x + phase)) / 2**octave
-    return base - height * (line - line.min()) / (line.max() - line.min())
+    risen: Floats = base - height * (line - line.min()) / (line.max() - line.min())
+    return risen
 
 
 def below(line: Floats, bottom: float) -> list[tuple[float, float]]:

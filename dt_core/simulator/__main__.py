@@ -42,8 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             echo_on_queue=options.echo_on_queue,
             catalog=Catalog.load(options.models),
         )
-    except (DrawThingsError, OSError, UnicodeDecodeError) as error:
+    except DrawThingsError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except (OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"A file given on the command line cannot be read: {error}.\n")
         return 1
     with simulator:
         sys.stdout.write(_start_line(simulator, options) + "\n")

@@ -185,6 +185,8 @@ def _alpha(plan: Plan, covered: tuple[Box, Box], index: int) -> FloatArray:
     alpha: FloatArray = np.clip((0.40 - np.hypot(x, y)) / 0.06, 0, 1).astype(np.float32)
     card = Image.new("L", (plan.width, plan.height), 0)
     for left, top, right, bottom in covered:
+        if right <= left or bottom <= top:  # no room for it on a small picture
+            continue
         radius = min(text_size((0, 0, plan.width, plan.height)), (bottom - top) // 2)
         ImageDraw.Draw(card).rounded_rectangle((left, top, right - 1, bottom - 1), radius, fill=255)
     return np.maximum(alpha, (np.asarray(card) > 0).astype(np.float32))

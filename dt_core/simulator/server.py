@@ -239,11 +239,13 @@ class Simulator:
                 for response in self._run(record, configuration) if is_open else ():
                     is_sampling = response.currentSignpost.WhichOneof("signpost") in _SLOW
                     if self._pause(gone, is_sampling):
-                        return
+                        break
                     yield response
                     self._ledger.change(record, sent=record.sent + 1)
-            if is_open:
-                outcome, reason = ("empty", record.reason) if record.reason else ("done", "")
+                else:
+                    if is_open:
+                        outcome = "empty" if record.reason else "done"
+                        reason = record.reason
         except (_Refusal, SettingsError) as error:
             outcome, reason = "refused", PREFIX + str(error)
         finally:
@@ -251,6 +253,8 @@ class Simulator:
             log.info("%s%s", outcome, f": {reason}" if reason else "")
         if outcome == "refused":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
+        if outcome == "cancelled" and self._stopping.is_set():
+            context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
 
     def _pause(self, gone: threading.Event, is_sampling: bool) -> bool:
         """Take the time of one progress message; whether the client has left."""

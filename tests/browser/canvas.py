@@ -71,15 +71,13 @@ class Canvas:
         )
         expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
-    def close(self) -> None:
-        """Leave the server idle for the next page."""
-        self.page.evaluate("app.api.interrupt()")
-
     def complaints_about_us(self) -> list[str]:
         """Console errors that name our files."""
         return [text for text in self._console if self._comfyui.pack_folder in text]
 
     def clear(self) -> None:
+        """No dialog, no node."""
+        self.page.keyboard.press("Escape")
         self.page.evaluate("app.graph.clear()")
 
     def load(self, graph: dict[str, Any]) -> None:
@@ -102,6 +100,8 @@ class Canvas:
         self.page.keyboard.press("Enter")
         self.page.wait_for_function("count => app.graph._nodes.length > count", arg=before)
         self.page.wait_for_function(f"!({typing})")
+        if self.face.version == NEWEST:  # where it hangs on the mouse until a click
+            self.page.mouse.click(*EMPTY_PLACE)
 
     def node_types(self) -> list[str]:
         types: list[str] = self.page.evaluate("app.graph._nodes.map(node => node.type)")

@@ -100,20 +100,23 @@ def servers(simulator: Simulator) -> Iterator[Servers]:
     started.stop()
 
 
-@pytest.fixture(params=FACES, ids=lambda face: face.name)
-def face(request: pytest.FixtureRequest) -> Face:
-    chosen: Face = request.param
-    return chosen
-
-
-@pytest.fixture
-def canvas(face: Face, browser: Browser, servers: Servers) -> Iterator[Canvas]:
-    """An open ComfyUI page; afterwards it must not have complained about us."""
+@pytest.fixture(scope="session", params=FACES, ids=lambda face: face.name)
+def page_of_face(
+    request: pytest.FixtureRequest, browser: Browser, servers: Servers
+) -> Iterator[Canvas]:
+    """An open ComfyUI page; all tests of one face share it, as opening takes seconds."""
+    face: Face = request.param
     comfyui = servers.with_front_end(face.version)
     with browser.new_context(viewport={"width": 1600, "height": 1000}) as context:
         opened = Canvas(context.new_page(), face, comfyui, ARTIFACTS)
         opened.open()
         yield opened
-        opened.close()
-        assert opened.page_errors == []
-        assert opened.complaints_about_us() == []
+
+
+@pytest.fixture
+def canvas(page_of_face: Canvas) -> Iterator[Canvas]:
+    """The page, emptied; afterwards it must not have complained about us."""
+    page_of_face.clear()
+    yield page_of_face
+    assert page_of_face.page_errors == []
+    assert page_of_face.complaints_about_us() == []
