@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from ..dt_core import preview
+from ..dt_core import pixels, preview
 from ..dt_core.errors import DrawThingsError, ServerError, TensorError
 from ..dt_core.events import (
     DownloadSize,
@@ -99,6 +99,7 @@ async def generate(profile: ServerProfile, request: GenerationRequest, node_id: 
     if client.sync.known_catalog is not None:
         lists.learn(profile, client.sync.known_catalog)
     pictures = [image.picture for image in job.images]
+    await display.finish(pictures[0])
     display.notes.extend(_notes(pictures))
     for note in display.notes:
         _log.warning("%s", note)
@@ -161,6 +162,11 @@ class _Display:
         picture = await asyncio.to_thread(self._render, newest) if newest is not None else None
         self._bar.update_absolute(self._done, self._total, picture)
 
+    async def finish(self, picture: WirePicture) -> None:
+        """Leave the result on the node, in place of the last preview."""
+        small = await asyncio.to_thread(_shrunk, picture)
+        self._bar.update_absolute(self._total, self._total, small)
+
     def _render(self, event: Preview) -> tuple[str, Image.Image, int] | None:
         """ComfyUI's form of a preview; None where the family has no coefficients."""
         if self._family is None:
@@ -173,3 +179,10 @@ class _Display:
         if rgb is None:
             return None
         return "JPEG", Image.fromarray(rgb[0]), compat.preview_side()
+
+
+def _shrunk(picture: WirePicture) -> tuple[str, Image.Image, int]:
+    side = compat.preview_side()
+    image = Image.fromarray(pixels.to_uint8(picture.rgb))
+    image.thumbnail((side, side), reducing_gap=2.0)
+    return "JPEG", image, side
