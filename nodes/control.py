@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ..dt_core.choices import ControlInputType, ControlMode
 from ..dt_core.values import Control
 from . import compat, convert, lists, sockets
+from .inputs import file_input
 
 
 class DTControlNet(io.ComfyNode):
@@ -74,14 +75,7 @@ class DTControlNet(io.ComfyNode):
                     default=ControlMode.BALANCED.label,
                     tooltip="What matters more when prompt and control disagree.",
                 ),
-                compat.advanced(
-                    io.String.Input(
-                        "control_file",
-                        default="",
-                        optional=True,
-                        tooltip="A file name that the list does not have; if filled in, it wins.",
-                    )
-                ),
+                file_input("control_file"),
             ],
             outputs=[
                 sockets.Control.Output(

@@ -8,6 +8,20 @@ from comfy_api.latest import io
 
 from ..dt_core.configuration import DEFAULTS
 from ..dt_core.settings import INTEGER_RANGES, Kind, setting
+from . import compat
+
+
+def file_input(input_id: str) -> Any:
+    """A field beside a list, for a file name that the list does not have."""
+    return compat.advanced(
+        io.String.Input(
+            input_id,
+            default="",
+            optional=True,
+            tooltip="A file name that the list does not have; if filled in, it wins. "
+            "For servers that do not list what they have.",
+        )
+    )
 
 
 def setting_input(name: str, input_id: str | None = None, **overrides: Any) -> Any:

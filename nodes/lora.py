@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..dt_core.choices import LoraMode
 from ..dt_core.values import Lora
 from . import compat, lists, sockets
+from .inputs import file_input
 
 
 class DTLoRA(io.ComfyNode):
@@ -42,14 +43,7 @@ class DTLoRA(io.ComfyNode):
                     default=LoraMode.ALL.label,
                     tooltip="With a refiner: act on both models, on the base, or on the refiner.",
                 ),
-                compat.advanced(
-                    io.String.Input(
-                        "lora_file",
-                        default="",
-                        optional=True,
-                        tooltip="A file name that the list does not have; if filled in, it wins.",
-                    )
-                ),
+                file_input("lora_file"),
             ],
             outputs=[
                 sockets.Lora.Output(

@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..dt_core.profile import ServerProfile, default_profile
 from ..dt_core.values import ModelChoice
 from . import compat, lists, sockets
+from .inputs import file_input
 
 
 class DTModelLoader(io.ComfyNode):
@@ -29,15 +30,7 @@ class DTModelLoader(io.ComfyNode):
                     options=list(lists.current().models),
                     tooltip="A model of the server, by file name.",
                 ),
-                compat.advanced(
-                    io.String.Input(
-                        "model_file",
-                        default="",
-                        optional=True,
-                        tooltip="A file name that the list does not have; if filled in, it wins. "
-                        "For servers that do not list their models.",
-                    )
-                ),
+                file_input("model_file"),
             ],
             outputs=[sockets.Model.Output(display_name="model", tooltip="To DT Sampler.")],
         )

@@ -1,6 +1,6 @@
 """Run the example workflows in a real ComfyUI against the simulator: `make demo`.
 
-Leaves a picture of each in demo/ and says in a line what it shows. With `--thumbnails` it
+Leaves a picture of each in demo/ and says in a line what it shows, there too. With `--thumbnails` it
 also renews the small pictures that ComfyUI's template browser shows.
 """
 
@@ -84,6 +84,8 @@ def main() -> None:
                         save_thumbnail(picture, EXAMPLES / f"{name}.jpg")
                 line = f"{file.relative_to(ROOT)}  {width}x{height}  {took:.1f} s  {shows}"
                 print(line, flush=True)
+                with (TARGET / "pictures.txt").open("a", encoding="utf-8") as lines:
+                    lines.write(f"{line}\n")
     except (SetupError, ChildError, DemoError, PromptRefused) as error:
         sys.exit(f"demo: {error}")
 
