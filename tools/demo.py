@@ -1,6 +1,6 @@
 """Run the example workflows in a real ComfyUI against the simulator: `make demo`.
 
-Leaves a picture of each in demo/ and says in a line what it shows, there too. With `--thumbnails` it
+Leaves a picture of each in demo/, with a line on what it shows. With `--thumbnails` it
 also renews the small pictures that ComfyUI's template browser shows.
 """
 
