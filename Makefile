@@ -63,7 +63,7 @@ format: venv
 	$(VENV)/bin/ruff format .
 
 test-fast test-core: venv
-	$(PY) -m pytest tests/core
+	$(PY) -m pytest -n auto tests/core
 
 # These need ComfyUI's modules in their own process, so they run in its Python.
 test-nodes: comfyui-install

@@ -15,7 +15,8 @@ from .catalog import LoraInfo
 from .choices import Sampler
 from .errors import RequestError
 from .families import family
-from .request import Resolved, input_kind
+from .hints import input_kind
+from .request import Resolved
 
 MAX_SIDE_PX = 511 * 64  # from 512 units on, the server tries pictures of 32k px
 _EDIT_MODIFIERS = frozenset(

@@ -6,39 +6,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from numpy.typing import NDArray
 
-from . import _wire, config_codec, pixels, tensor
+from . import _wire, config_codec, hints, pixels, tensor
 from .catalog import Catalog, Model
 from .configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings
-from .errors import RequestError
 from .families import Family, family_of_file
 from .values import Control, Lora, Mask, Picture, Reference, Size
-
-# Where the server looks for the picture of a control, by the control's input type
-# (docs/protocol.md 4.4). Types that are not here take it from "custom".
-_HINTS = {
-    "depth": "depth",
-    "scribble": "scribble",
-    "color": "color",
-    "shuffle": "shuffle",
-}
-_FROM_IMAGE_ONLY = frozenset({"inpaint", "ip2p"})
-_IMAGE_PROMPTS = frozenset(
-    {
-        "ipadapterplus",
-        "ipadapterfull",
-        "ipadapterfaceidplus",
-        "pulid",
-        "redux",
-        "llava",
-        "inject_kv",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +124,9 @@ def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI
         if request.mask is not None:
             codes = pixels.mask_to_codes(_fitted(request.mask, request.image.size, size))
             message.mask = blobs.add(codes, codec="zip")
-    for name, tensors in _hints(resolved, size).items():
+    for name, tensors in hints.gather(
+        request.references, resolved.controls, resolved.catalog, size
+    ).items():
         hint = message.hints.add(hintType=name)
         for array, weight in tensors:
             hint.tensors.add(tensor=blobs.add(array), weight=weight)
@@ -175,59 +155,6 @@ def _fitted(mask: Mask, picture: Size, target: Size) -> NDArray[Any]:
     coverage = mask.coverage[:, :, None]
     on_picture = pixels.resize(coverage, picture.width, picture.height)
     return pixels.cover(on_picture, target.width, target.height)[:, :, 0]
-
-
-_Tensors = list[tuple[NDArray[Any], float]]
-
-
-def _hints(resolved: Resolved, size: Size) -> Mapping[str, _Tensors]:
-    """Every hint by name; the server uses one entry of each name."""
-    hints: dict[str, _Tensors] = {}
-    for reference in resolved.request.references:
-        if reference.weight > 0:
-            array = pixels.picture_to_wire(reference.picture.pixels)
-            hints.setdefault("shuffle", []).append((array, reference.weight))
-    for control in resolved.controls:
-        name = hint_name(control, resolved.catalog)
-        if control.picture is None or name is None or control.weight <= 0:
-            continue
-        if name != "shuffle" and name in hints:
-            raise RequestError(
-                f'Two controls want the one "{name}" picture that the server takes: '
-                "use one of them, or give both the same picture."
-            )
-        hints.setdefault(name, []).append((_hint_array(name, control.picture, size), 1.0))
-    return hints
-
-
-def _hint_array(name: str, picture: Picture, size: Size) -> NDArray[Any]:
-    if name == "shuffle":  # the server fits these itself
-        return pixels.picture_to_wire(picture.pixels)
-    fitted = pixels.cover(picture.pixels, size.width, size.height)
-    if name == "depth":
-        return pixels.depth_to_wire(fitted.mean(axis=2))
-    if name == "scribble":
-        return pixels.scribble_to_wire(fitted)
-    return pixels.picture_to_wire(fitted)
-
-
-def input_kind(control: Control, catalog: Catalog | None) -> str:
-    """What the server takes a control for: its own type, else the chosen input type.
-
-    "" where neither is known; the server then skips the control (docs/protocol.md 2.4).
-    """
-    known = catalog.control(control.file) if catalog else None
-    if known is not None and known.type in _IMAGE_PROMPTS:
-        return "shuffle"
-    if known is not None and known.modifier:
-        return known.modifier
-    return control.input_type.hint_name or ""
-
-
-def hint_name(control: Control, catalog: Catalog | None) -> str | None:
-    """The hint that carries this control's picture; None where the server reads none."""
-    kind = input_kind(control, catalog)
-    return None if kind in _FROM_IMAGE_ONLY else _HINTS.get(kind, "custom")
 
 
 def _control_of(row: ControlSettings) -> Control:

@@ -5,6 +5,7 @@ DT_MODEL      ModelChoice
 DT_LORA       tuple[Lora, ...]
 DT_CONTROL    tuple[Control, ...]
 DT_REFERENCE  tuple[Reference, ...]
+DT_OPTIONS    Options
 """
 
 from __future__ import annotations
@@ -16,5 +17,6 @@ Model = io.Custom("DT_MODEL")
 Lora = io.Custom("DT_LORA")
 Control = io.Custom("DT_CONTROL")
 Reference = io.Custom("DT_REFERENCE")
+Options = io.Custom("DT_OPTIONS")
 
 CATEGORY = "Draw Things"

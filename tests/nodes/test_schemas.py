@@ -45,7 +45,7 @@ FORMAT = {
             "batch_size",
             "shift",
         ],
-        ["model", "positive", "negative", "lora", "control", "reference", "image", "mask"],
+        ["model", "positive", "negative", "lora", "control", "reference", "image", "mask", "options"],
         ["IMAGE", "MASK"],
     ),
 }
