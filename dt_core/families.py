@@ -59,6 +59,7 @@ class Family:
     latent_scale: int | None  # px per latent cell; None: Stable Cascade, see its note
     temporal_scale: int  # frames per latent frame
     frames_rule: FramesRule | None
+    leading_frames: Literal["one", "latent", "grid", "all"]  # pictures used of an image tensor
     fps: int | None
     audio_sample_rate: int | None  # Hz
     objective: str
@@ -122,6 +123,7 @@ def _family(version: str, row: Mapping[str, Any]) -> Family:
             minimum=rule.get("min", 1),
             typical=tuple(rule.get("typical", ())),
         ),
+        leading_frames=row.get("leading_frames", "one"),
         fps=row["fps"],
         audio_sample_rate=row["audio_sample_rate"],
         objective=row["objective"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .configuration import Configuration
 from .settings import setting
@@ -15,15 +17,26 @@ class Options:
     settings: Configuration = field(default_factory=Configuration)
     notes: tuple[str, ...] = ()
 
-    def then(self, later: Configuration, source: str) -> Options:
-        """These options with `later` on top; `source` names where it comes from."""
+    def then(self, later: Configuration | Mapping[str, Any], source: str) -> Options:
+        """These options with `later` on top; `source` names where it comes from.
+
+        In a mapping an empty text takes back the file or text chosen before; a
+        Configuration holds no empty texts.
+
+        Raises SettingsError for a value that cannot be.
+        """
+        if not isinstance(later, Configuration):
+            cleared = [name for name, value in later.items() if value == ""]
+            later = Configuration.of(later)
+        else:
+            cleared = []
         before = self.settings.explicit
         replaced = [
             setting(name).label
-            for name, value in later.explicit.items()
+            for name, value in {**dict.fromkeys(cleared), **later.explicit}.items()
             if name in before and before[name] != value
         ]
         notes = self.notes
         if replaced:
-            notes += (f"{source} overrides: {', '.join(replaced)}.",)
-        return Options(self.settings.merged(later), notes)
+            notes += (f"{source} replaced earlier values of: {', '.join(replaced)}.",)
+        return Options(self.settings.without(*cleared).merged(later), notes)

@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import NDArray
 
-from . import _wire, config_codec, hints, pixels, tensor
+from . import _wire, config_codec, frames, hints, masks, pixels, tensor
 from .catalog import Catalog, Model
 from .configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings
 from .families import Family, family_of_file
 from .values import Control, Lora, Mask, Picture, Reference, Size
+
+UNDESCRIBED_WEIGHT = 0.6  # of a LoRA that the server does not describe (docs/protocol.md 2.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,9 @@ class GenerationRequest:
     """One generation. `settings` names the model and holds every plain setting.
 
     `mask` needs `image`. `references` are the pictures of an edit model in order; with
-    an `image`, that one comes first.
+    an `image`, that one comes first. `frames` are the pictures after `image` that a video
+    starts from; as many are sent as the model takes. `audio_features` are the two arrays
+    that a speaking avatar needs (docs/protocol.md 4.4).
     """
 
     settings: Configuration
@@ -35,6 +40,8 @@ class GenerationRequest:
     loras: tuple[Lora, ...] = ()
     controls: tuple[Control, ...] = ()
     references: tuple[Reference, ...] = ()
+    frames: tuple[Picture, ...] = ()
+    audio_features: tuple[NDArray[np.float32], ...] = ()
 
     @property
     def model(self) -> str:
@@ -59,6 +66,13 @@ class Resolved:
     controls: tuple[Control, ...]
     catalog: Catalog | None
 
+    @property
+    def version(self) -> str:
+        """The model's version string; "" where neither server nor table knows it."""
+        if self.model is not None:
+            return self.model.version
+        return self.family.version if self.family else ""
+
 
 def resolve(request: GenerationRequest, catalog: Catalog | None = None) -> Resolved:
     """Complete the settings and match names with the server's catalogue.
@@ -81,19 +95,29 @@ def resolve(request: GenerationRequest, catalog: Catalog | None = None) -> Resol
     loras = [*settings["loras"]]
     for lora in request.loras:
         known = catalog.lora(lora.file) if catalog else None
-        loras.append(LoraSettings(known.file if known else lora.file, lora.weight, lora.mode))
+        weight = lora.weight
+        if weight is None:
+            weight = known.default_weight if known else UNDESCRIBED_WEIGHT
+        loras.append(LoraSettings(known.file if known else lora.file, weight, lora.mode))
+    family = model.family if model else family_of_file(request.model)
+    version = model.version if model else family.version if family else ""
     controls = [_control_of(row) for row in settings["controls"]]
     for control in request.controls:
+        if not control.file:  # its picture is a hint, and nothing else
+            continue
         found = catalog.control(control.file) if catalog else None
-        controls.append(replace(control, file=found.file) if found else control)
+        file = found.file if found else control.file
+        controls.append(replace(control, file=file, target_blocks=control.blocks(version)))
+    if request.mask is not None and request.mask.soft:
+        settings = settings.replace(mask_blur=0.0)  # else the server pastes with a seam of its own
     settings = settings.replace(
-        loras=tuple(loras), controls=tuple(_settings_of(control) for control in controls)
+        loras=tuple(loras), controls=tuple(_settings_of(control, version) for control in controls)
     )
     return Resolved(
         request=request,
         settings=settings,
         model=model,
-        family=model.family if model else family_of_file(request.model),
+        family=family,
         loras=tuple(loras),
         controls=tuple(controls),
         catalog=catalog,
@@ -104,7 +128,7 @@ def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI
     """The ImageGenerationRequest of a resolved request (docs/protocol.md 1, 4, Appendix B).
 
     Call `preflight.refuse` first: this only translates. Raises SettingsError for a value
-    that the configuration cannot carry.
+    that the configuration cannot carry, RequestError for audio features of a wrong length.
     """
     request = resolved.request
     size = Size(int(resolved.settings["start_width"]), int(resolved.settings["start_height"]))
@@ -119,17 +143,19 @@ def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI
         chunked=True,
     )
     if request.image is not None:
-        picture = pixels.cover(request.image.pixels, size.width, size.height)
-        message.image = blobs.add(pixels.picture_to_wire(picture))
+        message.image = blobs.add(_image(resolved, request.image, size))
         if request.mask is not None:
-            codes = pixels.mask_to_codes(_fitted(request.mask, request.image.size, size))
+            codes = masks.to_codes(request.mask, request.image.size, size)
             message.mask = blobs.add(codes, codec="zip")
-    for name, tensors in hints.gather(
-        request.references, resolved.controls, resolved.catalog, size
-    ).items():
+    for name, tensors in hints.gather(resolved).items():
         hint = message.hints.add(hintType=name)
         for array, weight in tensors:
             hint.tensors.add(tensor=blobs.add(array), weight=weight)
+    if request.audio_features:
+        frames.check_audio_features(resolved, request.audio_features)
+        hint = message.hints.add(hintType="audio")
+        for array in request.audio_features:
+            hint.tensors.add(tensor=blobs.add(np.asarray(array, np.float32)), weight=1)
     message.contents.extend(blobs.contents.values())
     _describe(resolved, message.override)
     if secret:
@@ -150,11 +176,12 @@ class _Blobs:
         return digest
 
 
-def _fitted(mask: Mask, picture: Size, target: Size) -> NDArray[Any]:
-    """The mask stretched onto its picture, then cropped and scaled as the picture was."""
-    coverage = mask.coverage[:, :, None]
-    on_picture = pixels.resize(coverage, picture.width, picture.height)
-    return pixels.cover(on_picture, target.width, target.height)[:, :, 0]
+def _image(resolved: Resolved, first: Picture, size: Size) -> NDArray[Any]:
+    """The init image, [N, H, W, 3]: one picture, or those that a video starts from."""
+    pictures = (first, *resolved.request.frames)
+    taken = pictures[: frames.leading(resolved, len(pictures))]
+    fitted = [pixels.cover(picture.pixels, size.width, size.height) for picture in taken]
+    return np.concatenate([pixels.picture_to_wire(array) for array in fitted])
 
 
 def _control_of(row: ControlSettings) -> Control:
@@ -171,7 +198,7 @@ def _control_of(row: ControlSettings) -> Control:
     )
 
 
-def _settings_of(control: Control) -> ControlSettings:
+def _settings_of(control: Control, version: str) -> ControlSettings:
     return ControlSettings(
         file=control.file,
         weight=control.weight,
@@ -181,7 +208,7 @@ def _settings_of(control: Control) -> ControlSettings:
         input_override=control.input_type,
         down_sampling_rate=control.down_sampling_rate,
         global_average_pooling=control.global_average_pooling,
-        target_blocks=control.target_blocks,
+        target_blocks=control.blocks(version),
     )
 
 

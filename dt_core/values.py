@@ -6,7 +6,9 @@ read-only, so a value can be shared without copying.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -85,31 +87,64 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """Where to repaint: float32 [H, W], 0 keeps, 1 repaints.
+    """Where to repaint: float32 [H, W] layers, 0 to 1, all of one size.
+
+    `coverage` 0 keeps, 1 repaints at the given strength; from 0.5 on a pixel counts, or
+    with `soft` by degrees. `fill` from 0.5 on is new from noise, whatever the strength.
+    `keep` from 0.5 on is kept in any case.
 
     Raises RequestError for another shape or for NaN.
     """
 
     coverage: FloatArray
+    fill: FloatArray | None = None
+    keep: FloatArray | None = None
+    soft: bool = False
 
     def __post_init__(self) -> None:
-        coverage: NDArray[Any] = np.asarray(self.coverage)
-        if coverage.ndim != 2 or 0 in coverage.shape or max(coverage.shape) > MAX_SIDE_PX:
-            raise RequestError(
-                f"A mask needs the shape [height, width], not {list(coverage.shape)}."
-            )
-        if coverage.dtype == np.uint8:
-            coverage = coverage.astype(np.float32) / 255
-        if not np.isfinite(coverage).all():
-            raise RequestError(
-                "A mask holds NaN or infinite values: look at the node that made it."
-            )
-        object.__setattr__(self, "coverage", _frozen(coverage))
+        coverage = _layer(self.coverage)
+        object.__setattr__(self, "coverage", coverage)
+        for name in ("fill", "keep"):
+            given = getattr(self, name)
+            if given is None:
+                continue
+            layer = _layer(given)
+            if layer.shape != coverage.shape:
+                raise RequestError(
+                    f"The areas of a mask have different sizes, {_px(coverage)} and {_px(layer)}: "
+                    "make them of the same picture."
+                )
+            object.__setattr__(self, name, layer)
 
     @property
     def size(self) -> Size:
         height, width = self.coverage.shape
         return Size(width, height)
+
+    @property
+    def marks(self) -> bool:
+        """Whether anything is repainted or filled."""
+        painted = self.coverage > 0.05 if self.soft else self.coverage >= 0.5
+        if self.fill is not None:
+            painted = painted | (self.fill >= 0.5)
+        if self.keep is not None:
+            painted = painted & (self.keep < 0.5)
+        return bool(painted.any())
+
+
+def _layer(given: NDArray[Any]) -> FloatArray:
+    layer: NDArray[Any] = np.asarray(given)
+    if layer.ndim != 2 or 0 in layer.shape or max(layer.shape) > MAX_SIDE_PX:
+        raise RequestError(f"A mask needs the shape [height, width], not {list(layer.shape)}.")
+    if layer.dtype == np.uint8:
+        layer = layer.astype(np.float32) / 255
+    if not np.isfinite(layer).all():
+        raise RequestError("A mask holds NaN or infinite values: look at the node that made it.")
+    return _frozen(layer)
+
+
+def _px(layer: FloatArray) -> str:
+    return f"{layer.shape[1]}x{layer.shape[0]} px"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +157,37 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """A LoRA of the server: file name, weight (any float; negative too), where it acts."""
+    """A LoRA of the server: file name, weight (any float; negative too), where it acts.
+
+    Weight None is the one that the LoRA's own description recommends.
+    """
 
     file: str
-    weight: float = 1.0
+    weight: float | None = 1.0
     mode: LoraMode = LoraMode.ALL
+
+
+class BlockPreset(Enum):
+    """Which blocks of the model an image-prompt adapter acts on; depends on the model."""
+
+    ALL = "All"
+    STYLE = "Style"
+    STYLE_AND_LAYOUT = "Style and Layout"
+
+    def blocks(self, version: str) -> tuple[str, ...]:
+        """Their names in models of that version; empty means all."""
+        return _BLOCKS.get((version, self), ())
+
+
+_BLOCKS = {
+    ("v1", BlockPreset.STYLE): ("up_blocks.1",),
+    ("v1", BlockPreset.STYLE_AND_LAYOUT): ("down_blocks.2", "mid_block", "up_blocks.1"),
+    ("sdxl_base_v0.9", BlockPreset.STYLE): ("up_blocks.0.attentions.1",),
+    ("sdxl_base_v0.9", BlockPreset.STYLE_AND_LAYOUT): (
+        "down_blocks.2.attentions.1",
+        "up_blocks.0.attentions.1",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +196,9 @@ class Control:
 
     `start` and `end` are shares of the steps, 0 to 1. `input_type` matters to union
     models, which have no input type of their own. Without `picture` the server works
-    from the init image where it can (docs/protocol.md 4.4).
+    from the init image where it can (docs/protocol.md 4.4). Only image prompts look at
+    `more_pictures`. `invert` sends negatives of the pictures. Without a `file` the picture
+    alone is sent, for models that take one themselves (FLUX.1 Depth and Canny).
     """
 
     file: str
@@ -147,15 +210,40 @@ class Control:
     picture: Picture | None = None
     down_sampling_rate: float = 1.0
     global_average_pooling: bool = True
-    target_blocks: tuple[str, ...] = ()
+    target_blocks: tuple[str, ...] | BlockPreset = ()
+    more_pictures: tuple[Picture, ...] = ()
+    invert: bool = False
+
+    def blocks(self, version: str) -> tuple[str, ...]:
+        """The names of the target blocks in a model of that version."""
+        chosen = self.target_blocks
+        return chosen.blocks(version) if isinstance(chosen, BlockPreset) else chosen
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A picture that an edit model looks at; any size. Weight 0 leaves it out."""
+    """A picture that an edit model looks at; any size. Weight 0 leaves it out.
+
+    `label` says to people where it comes from.
+    """
 
     picture: Picture
     weight: float = 1.0
+    label: str = ""
+
+
+def numbered(references: Sequence[Reference], *, after_image: bool) -> tuple[str, ...]:
+    """A line for each picture that an edit model gets, by the number the server gives it.
+
+    `after_image` says that the request has an image too: that one is Picture 1.
+    """
+    names = ["the sampler's image"] if after_image else []
+    names.extend(
+        f"{reference.label or 'a reference'}, {reference.picture.size} px"
+        for reference in references
+        if reference.weight > 0
+    )
+    return tuple(f"Picture {number}: {name}" for number, name in enumerate(names, 1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,12 +5,32 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import lists, routes
+from .config import DTConfig, DTConfigExport
 from .control import DTControlNet
+from .inpaint import DTInpaintCrop, DTInpaintStitch, DTMask, DTOutpaint
 from .lora import DTLoRA
 from .model import DTModelLoader
+from .options import (
+    DTAppOptions,
+    DTCascadeOptions,
+    DTGuidanceOptions,
+    DTHiresFixOptions,
+    DTImageGuidanceOptions,
+    DTImagePriorOptions,
+    DTInpaintOptions,
+    DTRefinerOptions,
+    DTSDXLOptions,
+    DTTeaCacheOptions,
+    DTTextEncoderOptions,
+    DTTilingOptions,
+    DTUpscalerOptions,
+    DTVideoOptions,
+)
+from .prompt import DTPrompt
 from .reference import DTKontextReference
 from .sampler import DTSampler
 from .server import DTServer
+from .upscale import DTUpscale
 
 NODES: list[type[io.ComfyNode]] = [
     DTServer,
@@ -19,6 +39,28 @@ NODES: list[type[io.ComfyNode]] = [
     DTControlNet,
     DTKontextReference,
     DTSampler,
+    DTGuidanceOptions,
+    DTTextEncoderOptions,
+    DTSDXLOptions,
+    DTHiresFixOptions,
+    DTTilingOptions,
+    DTTeaCacheOptions,
+    DTRefinerOptions,
+    DTUpscalerOptions,
+    DTInpaintOptions,
+    DTVideoOptions,
+    DTCascadeOptions,
+    DTImagePriorOptions,
+    DTImageGuidanceOptions,
+    DTAppOptions,
+    DTConfig,
+    DTConfigExport,
+    DTPrompt,
+    DTMask,
+    DTOutpaint,
+    DTInpaintCrop,
+    DTInpaintStitch,
+    DTUpscale,
 ]
 
 

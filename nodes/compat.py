@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
 import comfy.model_management
 import comfy.utils
 import folder_paths
-from comfy_api.latest import io
+from comfy_api.latest import InputImpl, Types, io
+from comfy_execution.graph_utils import ExecutionBlocker
 
 try:
     from server import PromptServer
@@ -32,6 +34,19 @@ def advanced(widget: _Input) -> _Input:
     """Mark an input as advanced; older typed inputs do not take it as an argument."""
     widget.extra_dict = {**(getattr(widget, "extra_dict", None) or {}), "advanced": True}  # type: ignore[attr-defined]
     return widget
+
+
+def blocked(sentence: str) -> Any:
+    """In place of an output that there is none of: stops what hangs on it, and says why."""
+    return ExecutionBlocker(sentence)
+
+
+def video(images: Any, frames_per_second: float, audio: Any) -> Any:
+    """A VIDEO of an IMAGE, with the sound of an AUDIO or None."""
+    rate = Fraction(frames_per_second).limit_denominator(1001)
+    return InputImpl.VideoFromComponents(
+        Types.VideoComponents(images=images, frame_rate=rate, audio=audio)
+    )
 
 
 def user_folder() -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..dt_core.choices import ControlInputType, ControlMode
-from ..dt_core.values import Control
+from ..dt_core.values import BlockPreset, Control
 from . import compat, convert, lists, sockets
 from .inputs import file_input
 
@@ -21,7 +21,7 @@ class DTControlNet(io.ComfyNode):
             category=sockets.CATEGORY,
             description="Adds a ControlNet, T2I adapter or image-prompt adapter that the Draw "
             "Things server has. Chain several.",
-            search_aliases=["draw things", "controlnet", "ip adapter"],
+            search_aliases=["draw things", "controlnet", "ip adapter", "hints"],
             inputs=[
                 sockets.Control.Input(
                     "control_stack", optional=True, tooltip="Controls to which this one is added."
@@ -29,21 +29,25 @@ class DTControlNet(io.ComfyNode):
                 io.Image.Input(
                     "image",
                     optional=True,
-                    tooltip="The map or picture that controls. Without one the server works from "
-                    "the sampler's image where it can (canny, depth, inpaint, tile).",
+                    tooltip="The map or picture that controls. Depth: near is white. Scribble: "
+                    "white on black. Lineart: black on white. Image prompts take every picture of "
+                    "a batch, others the first. Without one the server works from the sampler's "
+                    "image where it can.",
                 ),
                 io.Combo.Input(
                     "control",
                     options=[lists.NONE, *lists.current().controls],
                     default=lists.NONE,
                     tooltip="A control of the server, by file name. It must be of the model's "
-                    "family.",
+                    "family. none: only send the image, as its input_type, to a model that takes "
+                    "one itself (FLUX.1 Depth and Canny).",
                 ),
                 io.Combo.Input(
                     "input_type",
                     options=[kind.label for kind in ControlInputType],
                     default=ControlInputType.UNSPECIFIED.label,
-                    tooltip="What the picture shows. Only union controls need it; others know.",
+                    tooltip="What the picture shows. Only union controls need it, and servers that "
+                    "do not list what they have; others know.",
                 ),
                 io.Float.Input(
                     "weight",
@@ -51,7 +55,7 @@ class DTControlNet(io.ComfyNode):
                     min=0.0,
                     max=2.5,
                     step=0.05,
-                    tooltip="How strongly it acts; 0 switches it off.",
+                    tooltip="How strongly it acts, 0 to 2.5; 0 switches it off.",
                 ),
                 io.Float.Input(
                     "start",
@@ -76,6 +80,56 @@ class DTControlNet(io.ComfyNode):
                     tooltip="What matters more when prompt and control disagree.",
                 ),
                 file_input("control_file"),
+                compat.advanced(
+                    io.Combo.Input(
+                        "target_blocks",
+                        options=[preset.value for preset in BlockPreset],
+                        default=BlockPreset.ALL.value,
+                        optional=True,
+                        tooltip="What an IP-adapter takes over: all, the style, or style and "
+                        "layout. Only for Stable Diffusion v1 and SDXL.",
+                    )
+                ),
+                compat.advanced(
+                    io.String.Input(
+                        "own_target_blocks",
+                        default="",
+                        optional=True,
+                        tooltip="Names of blocks of the model, or parts of names, with commas "
+                        "between; if filled in, they replace target_blocks.",
+                    )
+                ),
+                compat.advanced(
+                    io.Float.Input(
+                        "down_sampling_rate",
+                        default=1.0,
+                        min=1.0,
+                        max=8.0,
+                        step=0.1,
+                        optional=True,
+                        tooltip="How many times smaller the sampler's image is made first, 1 to 8; "
+                        "up to 1.1 it is off. Only for tile, blur, gray and low quality without "
+                        "an image here.",
+                    )
+                ),
+                compat.advanced(
+                    io.Boolean.Input(
+                        "global_average_pooling",
+                        default=True,
+                        optional=True,
+                        tooltip="Averages the control over the whole picture. Only for shuffle "
+                        "ControlNets.",
+                    )
+                ),
+                compat.advanced(
+                    io.Boolean.Input(
+                        "invert",
+                        default=False,
+                        optional=True,
+                        tooltip="Sends the negative of the image, for maps with black and white "
+                        "the other way round.",
+                    )
+                ),
             ],
             outputs=[
                 sockets.Control.Output(
@@ -99,19 +153,32 @@ class DTControlNet(io.ComfyNode):
         end: float,
         control_mode: str,
         control_file: str = "",
+        target_blocks: str = BlockPreset.ALL.value,
+        own_target_blocks: str = "",
+        down_sampling_rate: float = 1.0,
+        global_average_pooling: bool = True,
+        invert: bool = False,
         image: Any = None,
         control_stack: tuple[Control, ...] = (),
     ) -> io.NodeOutput:
         file = control_file.strip() or control
-        if file == lists.NONE or weight == 0:
+        kind = ControlInputType.from_label(input_type)
+        pictures = () if image is None else convert.image_to_pictures(image)
+        if weight == 0 or (file == lists.NONE and not (kind and pictures)):
             return io.NodeOutput(control_stack)
+        blocks = tuple(name.strip() for name in own_target_blocks.split(",") if name.strip())
         added = Control(
-            file=file,
+            file="" if file == lists.NONE else file,
             weight=weight,
             start=start,
             end=end,
             mode=ControlMode.from_label(control_mode),
-            input_type=ControlInputType.from_label(input_type),
-            picture=None if image is None else convert.image_to_pictures(image)[0],
+            input_type=kind,
+            picture=pictures[0] if pictures else None,
+            down_sampling_rate=down_sampling_rate,
+            global_average_pooling=global_average_pooling,
+            target_blocks=blocks or BlockPreset(target_blocks),
+            more_pictures=pictures[1:],
+            invert=invert,
         )
         return io.NodeOutput((*control_stack, added))

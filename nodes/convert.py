@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from ..dt_core import pixels
 from ..dt_core.pixels import WirePicture
-from ..dt_core.values import Mask, Picture
+from ..dt_core.values import Audio, Mask, Picture
 
 
 def image_to_pictures(image: torch.Tensor) -> tuple[Picture, ...]:
@@ -17,10 +18,33 @@ def image_to_pictures(image: torch.Tensor) -> tuple[Picture, ...]:
     return tuple(Picture(picture.numpy()) for picture in batch)
 
 
-def mask_to_mask(mask: torch.Tensor) -> Mask:
-    """The first mask of a MASK, [B, H, W] or [H, W], 1 = repaint."""
-    first = mask[0] if mask.ndim == 3 else mask
-    return Mask(first.detach().to(device="cpu", dtype=torch.float32).numpy())
+def mask_to_masks(mask: torch.Tensor) -> tuple[Mask, ...]:
+    """Every mask of a MASK, [B, H, W] or [H, W], 1 = repaint."""
+    batch = mask.detach().to(device="cpu", dtype=torch.float32)
+    return tuple(Mask(row.numpy()) for row in (batch if batch.ndim == 3 else batch[None]))
+
+
+def values_to_image(pictures: Sequence[Picture]) -> torch.Tensor:
+    """One IMAGE, float32 [B, H, W, 3]; all take the size of the first."""
+    size = pictures[0].size
+    image = torch.empty((len(pictures), size.height, size.width, 3), dtype=torch.float32)
+    for row, picture in zip(image, pictures, strict=True):
+        _copy(row, pixels.resize(picture.pixels, size.width, size.height))
+    return image
+
+
+def masks_to_mask(masks: Sequence[Mask]) -> torch.Tensor:
+    """One MASK, float32 [B, H, W]: what is repainted or filled; all of one size."""
+    layers = [mask.coverage for mask in masks]
+    result = torch.empty((len(layers), *layers[0].shape), dtype=torch.float32)
+    for row, layer in zip(result, layers, strict=True):
+        _copy(row, layer)
+    return result
+
+
+def _copy(row: torch.Tensor, array: Any) -> None:
+    # torch warns of arrays that it could write to and must not.
+    row.copy_(torch.from_numpy(array if array.flags.writeable else array.copy()))
 
 
 def pictures_to_image(pictures: Sequence[WirePicture]) -> torch.Tensor:
@@ -41,3 +65,18 @@ def pictures_to_mask(pictures: Sequence[WirePicture]) -> torch.Tensor:
             alpha = pixels.resize(picture.alpha[:, :, None], width, height)[:, :, 0]
             row.copy_(1 - torch.from_numpy(alpha))
     return mask
+
+
+def pictures_to_rgba(pictures: Sequence[WirePicture]) -> torch.Tensor | None:
+    """One IMAGE with alpha last, float32 [B, H, W, 4]; None where nothing is transparent."""
+    if all(picture.alpha is None for picture in pictures):
+        return None
+    opacity = 1 - pictures_to_mask(pictures)
+    return torch.cat([pictures_to_image(pictures), opacity[:, :, :, None]], dim=3)
+
+
+def audio_to_sound(audio: Audio) -> dict[str, Any]:
+    """ComfyUI's AUDIO: waveform float32 [1, channels, samples], -1 to 1."""
+    waveform = torch.empty((1, *audio.samples.shape), dtype=torch.float32)
+    _copy(waveform[0], audio.samples)
+    return {"waveform": waveform.clamp_(-1, 1), "sample_rate": audio.sample_rate}

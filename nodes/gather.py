@@ -1,4 +1,4 @@
-"""What DT Sampler and DT Config Export take, and the request that they make of it."""
+"""What DT Sampler and DT Config Export take, and what they ask for with it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..dt_core import seeds
+from ..dt_core.batches import Batch
 from ..dt_core.choices import Sampler
 from ..dt_core.configuration import Configuration
+from ..dt_core.errors import RequestError
 from ..dt_core.options import Options
 from ..dt_core.request import GenerationRequest
-from ..dt_core.values import Control, Lora, ModelChoice, Reference
+from ..dt_core.values import Control, Lora, Mask, ModelChoice, Reference
 from . import convert, sockets
 from .inputs import setting_input
 
@@ -41,14 +44,23 @@ def inputs() -> list[Any]:
             "image",
             optional=True,
             tooltip="Where to start from; cropped to the shape of width and height. For "
-            "edit models Picture 1. Only the first of a batch is used.",
+            "edit models Picture 1. Of a batch every picture is done, one after the other; video "
+            "models start from all of them.",
         ),
-        io.Mask.Input(
+        io.MultiType.Input(
             "mask",
+            [io.Mask, sockets.Mask],
             optional=True,
-            tooltip="What to repaint of the image: white, 0.5 and up.",
+            tooltip="What to repaint of the image: white, 0.5 and up; or a mask of DT Mask or DT "
+            "Outpaint. One for all images, or one for each.",
         ),
-        setting_input("seed", control_after_generate=True),
+        setting_input(
+            "seed",
+            minimum=-1,
+            control_after_generate=True,
+            tooltip="Number that the noise is made from; the same seed and settings give the same "
+            "picture. -1: another one each time, see the output seeds.",
+        ),
         setting_input("steps"),
         setting_input("guidance_scale", "guidance"),
         setting_input("sampler", default=Sampler.DPMPP_2M_AYS),
@@ -69,10 +81,15 @@ def inputs() -> list[Any]:
             optional=True,
             tooltip="From DT options nodes and DT Config. They override the fields here.",
         ),
+        io.Audio.Input(
+            "audio",
+            optional=True,
+            tooltip="Speech for avatar models. Not possible yet: it needs the app's own encoder.",
+        ),
     ]
 
 
-def request(
+def batch(
     *,
     model: ModelChoice,
     seed: int,
@@ -92,14 +109,20 @@ def request(
     image: Any = None,
     mask: Any = None,
     options: Options | None = None,
-) -> tuple[GenerationRequest, tuple[str, ...]]:
-    """The request of these inputs, and sentences about options that overrode fields.
+    audio: Any = None,
+) -> tuple[Batch, tuple[str, ...]]:
+    """What these inputs ask for, and sentences about options that overrode fields.
 
     Raises SettingsError or RequestError.
     """
+    if audio is not None:
+        raise RequestError(
+            "Speech cannot be sent: avatar models need it as features that only the app's own "
+            "encoder makes. Disconnect audio; the avatar then moves without speech."
+        )
     settings = Configuration(
         model=model.model,
-        seed=seed,
+        seed=seeds.chosen(seed),
         steps=steps,
         guidance_scale=guidance,
         sampler=Sampler.from_label(sampler),
@@ -113,13 +136,26 @@ def request(
     chosen = Options(settings)
     if options is not None:
         chosen = Options(settings, options.notes).then(options.settings, OPTIONS_SOURCE)
-    return GenerationRequest(
+    request = GenerationRequest(
         settings=chosen.settings,
         prompt=positive or "",
         negative_prompt=negative or "",
-        image=None if image is None else convert.image_to_pictures(image)[0],
-        mask=None if mask is None else convert.mask_to_mask(mask),
         loras=lora,
         controls=control,
         references=reference,
-    ), chosen.notes
+    )
+    images = () if image is None else convert.image_to_pictures(image)
+    return Batch(request, images, masks(mask)), chosen.notes
+
+
+def masks(mask: Any) -> tuple[Mask, ...]:
+    """The masks of a MASK, a DT_MASK or nothing."""
+    if mask is None or isinstance(mask, tuple):
+        return mask or ()
+    return convert.mask_to_masks(mask)
+
+
+def request(**inputs: Any) -> tuple[GenerationRequest, tuple[str, ...]]:
+    """The first request of `batch`, and its sentences."""
+    whole, notes = batch(**inputs)
+    return whole.at(0), notes

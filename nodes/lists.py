@@ -20,6 +20,17 @@ from . import clients, compat
 CHANGED_EVENT = "drawthingsnodes.lists"
 NONE = "none"
 
+# The app's own, offered until a server has told what it has.
+OFFICIAL_UPSCALERS = (
+    "4x_ultrasharp_f16.ckpt",
+    "esrgan_4x_universal_upscaler_v2_sharp_f16.ckpt",
+    "realesrgan_x2plus_f16.ckpt",
+    "realesrgan_x4plus_anime_6b_f16.ckpt",
+    "realesrgan_x4plus_f16.ckpt",
+    "remacri_4x_f16.ckpt",
+)
+OFFICIAL_FACE_RESTORERS = ("restoreformer_v1.0_f16.ckpt",)
+
 _log = logging.getLogger("drawthings")
 
 
@@ -30,11 +41,17 @@ def _official_models() -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """File names per kind; the models of our presets until a server has told its own."""
+    """File names per kind; well-known ones until a server has told its own.
+
+    `embeddings` are keywords, without the brackets that stand round them in a prompt.
+    """
 
     models: tuple[str, ...] = field(default_factory=_official_models)
     loras: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    upscalers: tuple[str, ...] = OFFICIAL_UPSCALERS
+    face_restorers: tuple[str, ...] = OFFICIAL_FACE_RESTORERS
+    embeddings: tuple[str, ...] = ()
 
 
 _catalogs: dict[ServerProfile, Catalog] = {}
@@ -56,10 +73,24 @@ def learn(profile: ServerProfile, catalog: Catalog) -> None:
             models=_names([[m.file for m in c.models] for c in known]) or _official_models(),
             loras=_names([[row.file for row in c.loras] for c in known]),
             controls=_names([[row.file for row in c.controls] for c in known]),
+            upscalers=_names([[row.file for row in c.upscalers] for c in known])
+            or OFFICIAL_UPSCALERS,
+            face_restorers=_names([_face_restorers(c) for c in known]) or OFFICIAL_FACE_RESTORERS,
+            embeddings=_names([[e.keyword for e in c.embeddings if e.keyword] for c in known]),
         )
         changed, _lists = lists != _lists, lists
     if changed:
         compat.send_event(CHANGED_EVENT, {})
+
+
+def catalog(profile: ServerProfile) -> Catalog | None:
+    """What that server told last; None before it was asked."""
+    return _catalogs.get(profile)
+
+
+def _face_restorers(catalog: Catalog) -> list[str]:
+    """Servers list them among their files only, without a description."""
+    return [name for name in catalog.files if name.startswith("restoreformer")]
 
 
 def _names(lists: list[list[str]]) -> tuple[str, ...]:

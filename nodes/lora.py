@@ -1,6 +1,8 @@
-"""DT LoRA: LoRAs of the server; chains."""
+"""DT LoRA: LoRAs of the server, up to four in a node; chains."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from comfy_api.latest import io
 
@@ -8,6 +10,8 @@ from ..dt_core.choices import LoraMode
 from ..dt_core.values import Lora
 from . import compat, lists, sockets
 from .inputs import file_input
+
+ROWS = ("", "_2", "_3", "_4")
 
 
 class DTLoRA(io.ComfyNode):
@@ -17,33 +21,25 @@ class DTLoRA(io.ComfyNode):
             node_id="DTLoRA",
             display_name="DT LoRA",
             category=sockets.CATEGORY,
-            description="Adds a LoRA that the Draw Things server has. Chain several.",
-            search_aliases=["draw things", "lora"],
+            description="Adds LoRAs that the Draw Things server has: up to four, each with a "
+            "switch. Chain several nodes for more.",
+            search_aliases=["draw things", "lora", "lora stack"],
             inputs=[
                 sockets.Lora.Input(
-                    "lora_stack", optional=True, tooltip="LoRAs to which this one is added."
+                    "lora_stack", optional=True, tooltip="LoRAs to which these are added."
                 ),
-                io.Combo.Input(
-                    "lora",
-                    options=[lists.NONE, *lists.current().loras],
-                    default=lists.NONE,
-                    tooltip="A LoRA of the server, by file name. It must be of the model's family.",
+                *_row(ROWS[0]),
+                compat.advanced(
+                    io.Boolean.Input(
+                        "own_weights",
+                        default=False,
+                        optional=True,
+                        tooltip="On: every LoRA here acts with the weight that its own "
+                        "description on the server recommends (0.6 without one); the weights "
+                        "above are not read.",
+                    )
                 ),
-                io.Float.Input(
-                    "weight",
-                    default=1.0,
-                    min=-5.0,
-                    max=5.0,
-                    step=0.05,
-                    tooltip="How strongly it acts. 0 switches it off; negative values invert it.",
-                ),
-                io.Combo.Input(
-                    "mode",
-                    options=[mode.label for mode in LoraMode],
-                    default=LoraMode.ALL.label,
-                    tooltip="With a refiner: act on both models, on the base, or on the refiner.",
-                ),
-                file_input("lora_file"),
+                *(compat.advanced(widget) for row in ROWS[1:] for widget in _row(row)),
             ],
             outputs=[
                 sockets.Lora.Output(
@@ -53,20 +49,62 @@ class DTLoRA(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, lora: str) -> bool:
+    def validate_inputs(
+        cls,
+        lora: str = lists.NONE,
+        lora_2: str = lists.NONE,
+        lora_3: str = lists.NONE,
+        lora_4: str = lists.NONE,
+    ) -> bool:
         """Any name may be right: the server decides when the graph runs."""
         return True
 
     @classmethod
     def execute(
-        cls,
-        lora: str,
-        weight: float,
-        mode: str,
-        lora_file: str = "",
-        lora_stack: tuple[Lora, ...] = (),
+        cls, lora_stack: tuple[Lora, ...] = (), own_weights: bool = False, **row: Any
     ) -> io.NodeOutput:
-        file = lora_file.strip() or lora
-        if file == lists.NONE or weight == 0:
-            return io.NodeOutput(lora_stack)
-        return io.NodeOutput((*lora_stack, Lora(file, weight, LoraMode.from_label(mode))))
+        added = []
+        for key in ROWS:
+            file = row.get(f"lora_file{key}", "").strip() or row.get(f"lora{key}", lists.NONE)
+            weight = None if own_weights else row.get(f"weight{key}", 1.0)
+            if file != lists.NONE and weight != 0 and row.get(f"on{key}", True):
+                mode = LoraMode.from_label(row.get(f"mode{key}", LoraMode.ALL.label))
+                added.append(Lora(file, weight, mode))
+        return io.NodeOutput((*lora_stack, *added))
+
+
+def _row(key: str) -> list[Any]:
+    """The widgets of one LoRA; only those of the first row are required."""
+    optional = key != ROWS[0]
+    return [
+        io.Combo.Input(
+            f"lora{key}",
+            options=[lists.NONE, *lists.current().loras],
+            default=lists.NONE,
+            optional=optional,
+            tooltip="A LoRA of the server, by file name. It must be of the model's family.",
+        ),
+        io.Float.Input(
+            f"weight{key}",
+            default=1.0,
+            min=-5.0,
+            max=5.0,
+            step=0.05,
+            optional=optional,
+            tooltip="How strongly it acts, -5 to 5. 0 switches it off; negative values invert it.",
+        ),
+        io.Combo.Input(
+            f"mode{key}",
+            options=[mode.label for mode in LoraMode],
+            default=LoraMode.ALL.label,
+            optional=optional,
+            tooltip="With a refiner: act on both models, on the base, or on the refiner.",
+        ),
+        io.Boolean.Input(
+            f"on{key}",
+            default=True,
+            optional=optional,
+            tooltip="Off leaves this LoRA out and keeps its settings.",
+        ),
+        file_input(f"lora_file{key}"),
+    ]

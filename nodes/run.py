@@ -10,13 +10,18 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
+import numpy as np
 from PIL import Image
 
-from ..dt_core import pixels, preview
-from ..dt_core.errors import DrawThingsError, ServerError, TensorError
+from ..dt_core import frames, pixels, preview
+from ..dt_core.batches import Plan
+from ..dt_core.catalog import Catalog
+from ..dt_core.client import Client
+from ..dt_core.errors import DrawThingsError, NoAnswer, TensorError
 from ..dt_core.events import (
     DownloadSize,
     Event,
@@ -28,16 +33,19 @@ from ..dt_core.events import (
     Started,
 )
 from ..dt_core.families import Family
-from ..dt_core.job import AsyncEvents
+from ..dt_core.job import AsyncEvents, Job
 from ..dt_core.pixels import WirePicture
 from ..dt_core.profile import ServerProfile
-from ..dt_core.request import GenerationRequest
+from ..dt_core.request import GenerationRequest, Resolved, resolve
+from ..dt_core.values import Audio
 from . import clients, compat, lists
 
 INTERRUPT_POLL_S = 0.05
+PER_REQUEST = 1000  # ticks of the bar, where there are several
 UPDATE_INTERVAL_S = 0.1  # ComfyUI before 0.9.2 does not throttle its progress bar
 
 _log = logging.getLogger("drawthings")
+_T = TypeVar("_T")
 
 _STAGES = {
     Stage.TEXT_ENCODED: "prompt read",
@@ -70,40 +78,100 @@ def errors_in_words() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Result:
-    """The pictures of a generation, and sentences about them for the user."""
+    """What arrived, in order, and sentences about it for the user.
+
+    `seeds` has one for each picture. `frames_per_second` is None for still pictures.
+    """
 
     pictures: list[WirePicture]
-    notes: list[str] = field(default_factory=list)
+    seeds: list[int]
+    audio: Audio | None
+    frames_per_second: float | None
+    plan: Plan
+    notes: tuple[str, ...]
 
 
-async def generate(profile: ServerProfile, request: GenerationRequest, node_id: str) -> Result:
-    """Run one generation, shown on the node `node_id`.
+async def generate(
+    profile: ServerProfile,
+    first: GenerationRequest,
+    planned: Callable[[Resolved], Plan],
+    node_id: str,
+) -> Result:
+    """Run what `planned` makes of the first request, shown on the node `node_id`.
 
     Raises ComfyUI's interrupt if the user stops it, a DrawThingsError if it fails before
     the first picture. Pictures that arrived whole are delivered, with a note.
     """
     client = clients.client(profile)
-    job = client.sync.generate(request)
-    display = _Display(node_id)
+    resolved = await _watched(asyncio.to_thread(_resolve, client.sync, first))
+    plan = planned(resolved)
+    display = _Display(node_id, len(plan.requests))
+    jobs: list[Job] = []
+    for number, request in enumerate(plan.requests):
+        display.begin(number)
+        jobs.append(client.sync.generate(request))
+        try:
+            await _follow(jobs[-1], display)
+        except DrawThingsError as error:
+            arrived = sum(len(job.images) for job in jobs)
+            if not arrived:
+                raise
+            display.notes.append(f"Only {arrived} picture(s) arrived. {error}")
+            break
+    if client.sync.known_catalog is not None:
+        lists.learn(profile, client.sync.known_catalog)
+    pictures = [image.picture for job in jobs for image in job.images]
+    await display.finish(pictures[-1] if len(plan.requests) > 1 else pictures[0])
+    notes = tuple(dict.fromkeys([*plan.notes, *display.notes, *_notes(pictures)]))
+    for note in notes:
+        _log.warning("%s", note)
+    return Result(
+        pictures=pictures,
+        seeds=[
+            int(request.settings["seed"])
+            for request, job in zip(plan.requests, jobs, strict=False)
+            for _ in job.images
+        ],
+        audio=_sound(jobs, resolved.family),
+        frames_per_second=frames.per_second(resolved),
+        plan=plan,
+        notes=notes,
+    )
+
+
+def _resolve(client: Client, request: GenerationRequest) -> Resolved:
+    try:
+        return resolve(request, client.catalog())
+    except NoAnswer:  # it may be busy
+        return resolve(request, Catalog())
+
+
+async def _watched(work: Coroutine[Any, Any, _T]) -> _T:
+    """Wait for something short, with an eye on Stop."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        await asyncio.wait({task}, timeout=INTERRUPT_POLL_S)
+        compat.raise_if_interrupted()
+    return task.result()
+
+
+async def _follow(job: Job, display: _Display) -> None:
     try:
         events = AsyncEvents(job)
         while (batch := await events.take(INTERRUPT_POLL_S)) is not None:
             compat.raise_if_interrupted()
             await display.show(batch)
-    except ServerError as error:
-        if not job.images:
-            raise
-        display.notes.append(f"Only {len(job.images)} picture(s) arrived. {error}")
     finally:
         job.cancel()
-    if client.sync.known_catalog is not None:
-        lists.learn(profile, client.sync.known_catalog)
-    pictures = [image.picture for image in job.images]
-    await display.finish(pictures[0])
-    display.notes.extend(_notes(pictures))
-    for note in display.notes:
-        _log.warning("%s", note)
-    return Result(pictures, display.notes)
+
+
+def _sound(jobs: list[Job], family: Family | None) -> Audio | None:
+    """The sound of all jobs, one after the other."""
+    pieces = [piece.samples for job in jobs for piece in job.audio]
+    rate = family.audio_sample_rate if family is not None else None
+    if not pieces or rate is None:
+        return None
+    return Audio(np.concatenate(pieces, axis=1), rate)
 
 
 def _notes(pictures: list[WirePicture]) -> Iterator[str]:
@@ -118,15 +186,28 @@ def _notes(pictures: list[WirePicture]) -> Iterator[str]:
 
 
 class _Display:
-    """What the user sees of one generation while it runs."""
+    """What the user sees while it runs: one bar for all requests."""
 
-    def __init__(self, node_id: str) -> None:
+    def __init__(self, node_id: str, requests: int) -> None:
         self.notes: list[str] = []
+        self._requests, self._number = requests, 0
         self._node_id = node_id
         self._bar = compat.progress_bar(1, node_id)
         self._family: Family | None = None
         self._next_update = 0.0
         self._done, self._total = 0, 1
+
+    def begin(self, number: int) -> None:
+        """From here on the request of that number, from 0, is shown."""
+        self._number, self._done, self._total = number, 0, 1
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        """Where the bar is, and where it ends."""
+        if self._requests == 1:
+            return self._done, self._total
+        share = self._number + self._done / self._total
+        return round(share * PER_REQUEST), self._requests * PER_REQUEST
 
     async def show(self, events: list[Event]) -> None:
         """Take over a batch of events; of several previews only the newest counts."""
@@ -158,14 +239,17 @@ class _Display:
             return
         self._next_update = now + UPDATE_INTERVAL_S
         if text is not None:
+            if self._requests > 1:
+                text = f"{self._number + 1} of {self._requests}: {text}"
             compat.progress_text(text, self._node_id)
         picture = await asyncio.to_thread(self._render, newest) if newest is not None else None
-        self._bar.update_absolute(self._done, self._total, picture)
+        self._bar.update_absolute(*self._place, picture)
 
     async def finish(self, picture: WirePicture) -> None:
         """Leave the result on the node, in place of the last preview."""
         small = await asyncio.to_thread(_shrunk, picture)
-        self._bar.update_absolute(self._total, self._total, small)
+        _, end = self._place
+        self._bar.update_absolute(end, end, small)
 
     def _render(self, event: Preview) -> tuple[str, Image.Image, int] | None:
         """ComfyUI's form of a preview; None where the family has no coefficients."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from comfy_api.latest import io
 
+from ..dt_core import batches, seeds
 from ..dt_core.values import ModelChoice
 from . import compat, convert, gather, run, sockets
+
+NO_VIDEO = "DT Sampler made still pictures, so there is no video: take the output image."
+NO_AUDIO = "DT Sampler got no sound from this model, so there is no audio."
+NO_ALPHA = "DT Sampler made nothing transparent, so there is no rgba: take the output image."
 
 
 class DTSampler(io.ComfyNode):
@@ -17,30 +23,61 @@ class DTSampler(io.ComfyNode):
             node_id="DTSampler",
             display_name="DT Sampler",
             category=sockets.CATEGORY,
-            description="Lets the Draw Things server generate: from text, from an image, within "
-            "a mask, or from references.",
-            search_aliases=["draw things", "ksampler", "generate", "txt2img", "img2img"],
+            description="Lets the Draw Things server generate: from text, from images, within a "
+            "mask, from references; pictures, video and sound.",
+            search_aliases=["draw things", "ksampler", "generate", "txt2img", "img2img", "video"],
             inputs=gather.inputs(),
             outputs=[
                 io.Image.Output(
-                    display_name="image", tooltip="All pictures, or the frames of a video."
+                    display_name="image", tooltip="All pictures in order, or the frames of a video."
                 ),
                 io.Mask.Output(
                     display_name="mask",
                     tooltip="What is transparent in the pictures; black if nothing is.",
+                ),
+                io.Video.Output(
+                    display_name="video",
+                    tooltip="The frames at the model's frame rate, with the sound. Video models.",
+                ),
+                io.Audio.Output(
+                    display_name="audio", tooltip="The sound. Models that make sound, such as LTX."
+                ),
+                io.Int.Output(
+                    display_name="seeds",
+                    is_output_list=True,
+                    tooltip="The seed of every picture, in order; those of one request share it.",
+                ),
+                io.Image.Output(
+                    display_name="rgba",
+                    tooltip="The pictures with alpha as fourth channel. Models that make "
+                    "transparent pictures.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
+    def fingerprint_inputs(cls, seed: int | None = None, **_: Any) -> float:
+        """A random seed means another picture each time."""
+        return float("nan") if seed == seeds.RANDOM else 0.0
+
+    @classmethod
     async def execute(cls, model: ModelChoice, **inputs: Any) -> io.NodeOutput:
         with run.errors_in_words():
-            request, notes = gather.request(model=model, **inputs)
-            result = await run.generate(model.server, request, cls.hidden.unique_id)
-            notes = (*notes, *result.notes)
-            return io.NodeOutput(
-                convert.pictures_to_image(result.pictures),
-                convert.pictures_to_mask(result.pictures),
-                ui={"drawthings_notes": notes} if notes else None,
-            )
+            batch, notes = gather.batch(model=model, **inputs)
+            plan = partial(batches.plan, batch)
+            result = await run.generate(model.server, batch.at(0), plan, cls.hidden.unique_id)
+        notes = (*notes, *result.notes)
+        image = convert.pictures_to_image(result.pictures)
+        rgba = convert.pictures_to_rgba(result.pictures)
+        sound = convert.audio_to_sound(result.audio) if result.audio else None
+        fps = result.frames_per_second
+        return io.NodeOutput(
+            image,
+            convert.pictures_to_mask(result.pictures),
+            compat.video(image, fps, sound) if fps else compat.blocked(NO_VIDEO),
+            compat.blocked(NO_AUDIO) if sound is None else sound,
+            result.seeds,
+            compat.blocked(NO_ALPHA) if rgba is None else rgba,
+            ui={"drawthings_notes": notes} if notes else None,
+        )

@@ -6,6 +6,8 @@ DT_LORA       tuple[Lora, ...]
 DT_CONTROL    tuple[Control, ...]
 DT_REFERENCE  tuple[Reference, ...]
 DT_OPTIONS    Options
+DT_MASK       tuple[Mask, ...]
+DT_STITCH     tuple[Crop, ...]
 """
 
 from __future__ import annotations
@@ -18,5 +20,7 @@ Lora = io.Custom("DT_LORA")
 Control = io.Custom("DT_CONTROL")
 Reference = io.Custom("DT_REFERENCE")
 Options = io.Custom("DT_OPTIONS")
+Mask = io.Custom("DT_MASK")
+Stitch = io.Custom("DT_STITCH")
 
 CATEGORY = "Draw Things"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .comfyui import ComfyUI
@@ -65,11 +65,11 @@ def prompt(ident: int, text: str, place: tuple[int, int], *, negative: bool = Fa
 TWO_LORAS = Workflow(
     "text_to_image_two_loras",
     "## Text to image with two LoRAs\n\n"
-    "Both LoRAs act at once: **DT LoRA** nodes chain, any number of them. A weight of 0 "
-    "switches one off.\n\n"
+    "Both LoRAs act at once: a **DT LoRA** takes up to four, each with a switch, and the "
+    "nodes chain, any number of them.\n\n"
     "The server is that of `DRAWTHINGS_SERVER`, else `localhost:7859`. For another one "
     "connect a **DT Server** to the loader.",
-    (WORDS, 620),
+    (RESULT, 600),
     (
         Node(
             1,
@@ -87,7 +87,7 @@ TWO_LORAS = Workflow(
                 "lora": "z_image_detail_lora_f16.ckpt",
                 "weight": 0.6,
                 "mode": "All",
-                "lora_file": "",
+                "on": True,
             },
             "DT LoRA: detail",
         ),
@@ -101,7 +101,7 @@ TWO_LORAS = Workflow(
                 "lora": "z_image_pixel_art_lora_f16.ckpt",
                 "weight": 0.9,
                 "mode": "All",
-                "lora_file": "",
+                "on": True,
             },
             "DT LoRA: pixel art",
         ),
@@ -210,7 +210,7 @@ REFERENCE_EDIT = Workflow(
     "References may have any size.",
     (WORDS, 810),
     (
-        Node(1, "LoadImage", (PICTURES, 570), (400, 460), {"image": "portrait.png"}, "Picture 1"),
+        Node(1, "LoadImage", (PICTURES, 800), (400, 460), {"image": "portrait.png"}, "Picture 1"),
         Node(2, "LoadImage", (WORDS, 380), (400, 360), {"image": "dusk_lake.png"}, "Picture 2"),
         Node(
             3,
@@ -229,8 +229,8 @@ REFERENCE_EDIT = Workflow(
             5,
             "DTKontextReference",
             (PICTURES, 380),
-            (400, 100),
-            {"image": Link(2), "weight": 1.0},
+            (400, 180),
+            {"image": Link(2), "weight": 1.0, "on": True, "after_image": True},
         ),
         Node(
             6,
@@ -307,6 +307,27 @@ class Definitions:
                     yield "control_after_generate", "COMBO", True
         if uploads:  # its button comes last, and has a value of its own
             yield "upload", "IMAGEUPLOAD", True
+
+    def completed(self, workflow: Workflow) -> Workflow:
+        """The workflow with the defaults of all widgets that it leaves out."""
+        nodes = (
+            replace(node, inputs={**node.inputs, **self._missing(node)}) for node in workflow.nodes
+        )
+        return replace(workflow, nodes=tuple(nodes))
+
+    def _missing(self, node: Node) -> dict[str, Any]:
+        definition = self._client.node_definition(node.kind)
+        declared = {
+            name: entry
+            for group in ("required", "optional")
+            for name, entry in definition["input"].get(group, {}).items()
+        }
+        found = {}
+        for name, _, is_widget in self.inputs(node.kind):
+            options = (*declared.get(name, ("",)), {})[1]
+            if is_widget and name not in node.inputs and "default" in options:
+                found[name] = options["default"]
+        return found
 
     def outputs(self, kind: str) -> list[tuple[str, str]]:
         definition = self._client.node_definition(kind)
@@ -395,7 +416,7 @@ def main() -> None:
     (TARGET / "api").mkdir(parents=True, exist_ok=True)
     with ComfyUI(find_or_install()) as comfyui, comfyui.client() as client:
         definitions = Definitions(client)
-        for workflow in WORKFLOWS:
+        for workflow in map(definitions.completed, WORKFLOWS):
             name = f"{workflow.name}.json"
             for path, content in (
                 (TARGET / name, as_graph(workflow, definitions)),

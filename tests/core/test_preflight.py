@@ -55,20 +55,29 @@ def test_a_good_request_has_no_findings() -> None:
         ({"strength": 0.0}, {"image": IMAGE, "mask": MASK}, "strength"),
         ({"tiled_decoding": True, "decoding_tile_width": 0}, {}, "tiles"),
         ({"tiled_diffusion": True, "diffusion_tile_height": 0}, {}, "tiles"),
-        ({"model": "svd.ckpt", "hires_fix": True}, {"image": IMAGE}, "hires_fix"),
-        ({"model": "cascade.ckpt", "hires_fix": True}, {"image": IMAGE}, "hires_fix"),
-        ({"model": "svd.ckpt"}, {}, "image_needed"),
+        (
+            {
+                "model": "cascade.ckpt",
+                "hires_fix": True,
+                "hires_fix_start_width": 64,
+                "hires_fix_start_height": 64,
+                "strength": 0.5,
+            },
+            {"image": IMAGE},
+            "hires_fix",
+        ),
+        ({"model": "svd.ckpt"}, {}, "image_required"),
         (
             {"model": "v1.ckpt"},
             {"controls": (Control("v1_adapter_tile.ckpt", picture=IMAGE),)},
-            "control_pictures",
+            "adapter_inputs",
         ),
         (
             {"model": "v1.ckpt"},
-            {"controls": (Control("v1_adapter_depth.ckpt"),)},
-            "control_pictures",
+            {"image": IMAGE, "controls": (Control("v1_adapter_depth.ckpt"),)},
+            "adapter_inputs",
         ),
-        ({"model": "qwen.ckpt"}, {"loras": (Lora("qwen_inpaint.ckpt"),)}, "lora_modifiers"),
+        ({"model": "qwen.ckpt"}, {"loras": (Lora("qwen_inpaint.ckpt"),)}, "modifiers"),
     ],
 )
 def test_what_would_crash_the_server_is_refused(

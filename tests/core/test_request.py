@@ -190,11 +190,18 @@ def test_an_inpaint_control_sends_no_picture_of_its_own() -> None:
 
 
 def test_two_controls_cannot_share_the_one_custom_picture() -> None:
-    controls = tuple(
-        Control(file, picture=picture(128, 64)) for file in ("v1_canny.ckpt", "v1_pose.ckpt")
+    controls = (
+        Control("v1_canny.ckpt", picture=picture(128, 64)),
+        Control("v1_custom.ckpt", picture=picture(128, 64, 0.25)),
     )
     with pytest.raises(RequestError, match="Two controls"):
         built(GenerationRequest(SMALL.replace(model="v1.ckpt"), controls=controls))
+
+
+def test_a_lora_without_a_weight_takes_the_described_one() -> None:
+    loras = (Lora("range.ckpt", None), Lora("flux_style.ckpt", None), Lora("new.ckpt", None))
+    settings = resolve(GenerationRequest(SMALL, loras=loras), catalog()).settings
+    assert [row.weight for row in settings["loras"]] == [0.8, 0.6, 0.6]
 
 
 def test_the_servers_own_descriptions_of_what_is_used_are_sent_back() -> None:

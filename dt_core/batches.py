@@ -1,0 +1,94 @@
+"""From what a user wants to the requests that the server takes, one after the other.
+
+A server makes pictures of one image per request, ignores batch_count and draws no seeds
+(docs/protocol.md 2.2, 4.2), so that is done here. Only a video model takes several
+pictures at once. Which it is, only the server's catalogue tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from . import frames, seeds
+from .errors import RequestError
+from .request import GenerationRequest, Resolved
+from .values import Mask, Picture, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """`request` for every one of `images`: with one of `masks` for all, or one each."""
+
+    request: GenerationRequest
+    images: tuple[Picture, ...] = ()
+    masks: tuple[Mask, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.masks) > 1 and self.images and len(self.masks) != len(self.images):
+            raise RequestError(
+                f"There are {len(self.masks)} masks for {len(self.images)} images: give one mask "
+                "for all, or one for each."
+            )
+
+    def at(self, index: int) -> GenerationRequest:
+        """The request for one of the images."""
+        mask = self.masks[index % len(self.masks)] if self.masks else None
+        image = self.images[index] if self.images else None
+        return replace(self.request, image=image, mask=mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The requests in order, and sentences about what was changed on the way.
+
+    `shown` is the part from the left and top of each request's image that is wanted.
+    """
+
+    requests: tuple[GenerationRequest, ...]
+    notes: tuple[str, ...] = ()
+    shown: tuple[Size, ...] = ()
+
+
+def plan(batch: Batch, resolved: Resolved) -> Plan:
+    """Every request of the batch; `resolved` is that of its first.
+
+    Rounds of batch_count follow each other, each with the next seed; within a round the
+    pictures come in order, with the same seed.
+    """
+    if resolved.family is not None and resolved.family.is_video:
+        requests, notes = _video(batch, resolved)
+    else:
+        requests = [batch.at(index) for index in range(max(len(batch.images), 1))]
+        notes = []
+    settings = batch.request.settings
+    seed, rounds = int(settings["seed"]), max(int(settings["batch_count"]), 1)
+    mask = requests[0].mask
+    if mask is not None and mask.soft and settings.explicit.get("mask_blur", 0) > 0:
+        notes.append("Mask blur is off: a soft mask brings its own seam.")
+    numbered = [
+        replace(request, settings=request.settings.replace(seed=seeds.following(seed, number)))
+        for number in range(rounds)
+        for request in requests
+    ]
+    return Plan(tuple(numbered), tuple(notes))
+
+
+def _video(batch: Batch, resolved: Resolved) -> tuple[list[GenerationRequest], list[str]]:
+    """One request that starts from all pictures."""
+    notes = []
+    request, family = batch.at(0), resolved.family
+    assert family is not None  # noqa: S101 - a video model has one
+    wanted = request.settings.explicit.get("num_frames")
+    made = frames.count(resolved)
+    if wanted is not None and wanted != made:
+        notes.append(f"{family.name} makes {made} frames in place of {wanted}.")
+        request = replace(request, settings=request.settings.replace(num_frames=made))
+    taken = frames.leading(resolved, len(batch.images))
+    if taken < len(batch.images):
+        notes.append(
+            f"{family.name} starts from {'the first' if taken == 1 else f'the first {taken}'} of "
+            f"the {len(batch.images)} pictures here."
+        )
+    if len(batch.masks) > 1:
+        notes.append("A video takes one mask for all frames: the first.")
+    return [replace(request, frames=batch.images[1:taken])], notes

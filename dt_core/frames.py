@@ -1,0 +1,95 @@
+"""Frames of a video: how many a family makes, and how many pictures it starts from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import RequestError
+from .families import Family
+from .hints import input_kind
+
+if TYPE_CHECKING:
+    from .request import Resolved
+
+_FIRST_FEATURES = 32_000  # values of the first array (docs/protocol.md 4.4, audio)
+_FEATURES_PER_LATENT_FRAME = 51_200
+
+
+def count(resolved: Resolved) -> int:
+    """How many frames the server makes of the request; 1 for a still picture."""
+    family = resolved.family
+    if family is None or family.frames_rule is None:
+        return 1
+    return family.frames_rule.nearest_below(int(resolved.settings["num_frames"]))
+
+
+def per_second(resolved: Resolved) -> float | None:
+    """Frames per second of what the model makes; None for still pictures."""
+    if resolved.family is None or not resolved.family.is_video:
+        return None
+    described = resolved.model.frames_per_second if resolved.model else None
+    return described or resolved.family.fps
+
+
+def leading(resolved: Resolved, pictures: int) -> int:
+    """How many of so many pictures a video can start from; never more than it has frames."""
+    family = resolved.family
+    if family is None or family.frames_rule is None or pictures <= 1:
+        return min(pictures, 1)
+    if not _looks_at_frames(resolved, family):
+        return 1
+    frames = min(pictures, count(resolved))
+    if family.leading_frames == "latent":
+        return min(frames, _latent(family, count(resolved)))
+    if family.leading_frames == "grid":
+        return family.frames_rule.nearest_below(frames)
+    return frames if family.leading_frames == "all" else 1
+
+
+def _looks_at_frames(resolved: Resolved, family: Family) -> bool:
+    """Models made for a picture, VACE, and video to video below strength 1."""
+    kinds = {
+        input_kind(control, resolved.catalog) for control in resolved.controls if control.weight > 0
+    }
+    if "canny" in kinds:  # takes one picture only (docs/protocol.md 11.1)
+        return False
+    conditioned = _modified(resolved) or family.needs_image or bool(resolved.controls)
+    return conditioned or resolved.settings["strength"] < 1
+
+
+def _modified(resolved: Resolved) -> bool:
+    """Whether the model, or a LoRA, is made for more than text (docs/protocol.md 4.2)."""
+    catalog = resolved.catalog
+    loras = [catalog.lora(lora.file) for lora in resolved.loras] if catalog else []
+    used = [resolved.model, *loras]
+    return any(one is not None and bool(one.modifier) for one in used)
+
+
+def _latent(family: Family, frames: int) -> int:
+    return (frames - 1) // family.temporal_scale + 1
+
+
+def check_audio_features(resolved: Resolved, features: tuple[NDArray[np.float32], ...]) -> None:
+    """Refuse arrays of another length than the video needs.
+
+    Raises RequestError.
+    """
+    family = resolved.family
+    if family is None or family.audio != "input":
+        name = family.name if family else "The model"
+        raise RequestError(f"{name} does not listen to sound: leave the audio features out.")
+    if resolved.request.image is None or resolved.request.mask is not None:
+        raise RequestError(f"{family.name} with sound needs an image, and no mask.")
+    wanted = [
+        _FIRST_FEATURES,
+        (_latent(family, count(resolved)) - 1) * _FEATURES_PER_LATENT_FRAME,
+    ]
+    given = [array.size for array in features]
+    if given != wanted:
+        raise RequestError(
+            f"{family.name} with {count(resolved)} frames needs audio features of {wanted[0]} and "
+            f"{wanted[1]} values, not {' and '.join(map(str, given))}."
+        )

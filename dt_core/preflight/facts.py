@@ -1,0 +1,169 @@
+"""What the server will make of a request, as far as checks need to know it.
+
+Every question is answered from the resolved request alone, by the rules of
+docs/protocol.md 2.2, 4 and 7; where the catalogue does not tell, the answer is the one
+that finds less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..catalog import ControlInfo, LoraInfo
+from ..choices import Sampler
+from ..configuration import DEFAULTS, LoraSettings
+from ..families import Family, family
+from ..hints import hires_first_pass, input_kind
+from ..request import Resolved
+from ..settings import setting
+from ..values import Control
+
+REFERENCE_MODIFIERS = frozenset(
+    {"kontext", "kontext_kv", "qwenimage_edit_plus", "qwenimage_edit_2511"}
+)
+# Controls that put pictures into the prompt or the attention, not a map beside the image.
+IMAGE_PROMPTS = frozenset(
+    {"ipadapterplus", "ipadapterfull", "ipadapterfaceidplus", "pulid", "redux", "llava"}
+)
+DEPTH_ESTIMATOR = "depth_anything_v2.0_f16.ckpt"
+EDGE_DETECTOR = "hed_f16.ckpt"
+_NO_GUIDANCE = frozenset(
+    {
+        Sampler.LCM,
+        Sampler.EULER_A_SUBSTEP,
+        Sampler.DPMPP_SDE_SUBSTEP,
+        Sampler.TCD,
+        Sampler.TCD_TRAILING,
+    }
+)
+_SUBSTEP = frozenset({Sampler.EULER_A_SUBSTEP, Sampler.DPMPP_SDE_SUBSTEP})
+
+
+def chosen(at: Resolved, name: str) -> bool:
+    """Whether the user set `name` to something else than it would be anyway."""
+    given = at.request.settings.explicit
+    return name in given and given[name] not in (setting(name).default, DEFAULTS[name])
+
+
+def family_name(version: str) -> str:
+    found = family(version)
+    return found.name if found else version or "an unknown family"
+
+
+def lacks(at: Resolved, file: str) -> bool:
+    """Whether the server surely does not have `file`."""
+    return at.catalog is not None and at.catalog.browsable and not at.catalog.has(file)
+
+
+def model_name(at: Resolved) -> str:
+    return at.model.name if at.model else str(at.settings["model"])
+
+
+def stays_on_image(row: Family) -> bool:
+    """Families that start from their image at any strength."""
+    return row.needs_image and row.audio != "input"
+
+
+def on_text_path(at: Resolved) -> bool:
+    """Whether the run starts from noise alone (docs/protocol.md 4.2)."""
+    if at.request.image is None:
+        return True
+    if at.request.mask is not None or (at.family is not None and stays_on_image(at.family)):
+        return False
+    return bool(at.settings["strength"] >= 1)
+
+
+def hires_fix_acts(at: Resolved) -> bool:
+    return bool(
+        hires_first_pass(at) is not None
+        and on_text_path(at)
+        and at.settings["hires_fix_strength"] < 1
+    )
+
+
+def refiner_acts(at: Resolved) -> bool:
+    """Whether a refiner is named that the server has and that fits the model."""
+    file = str(at.settings["refiner_model"] or "")
+    if not file or at.family is None or file == at.settings["model"] or lacks(at, file):
+        return False
+    known = at.catalog.model(file) if at.catalog else None
+    return known is None or known.version in at.family.refiner_versions
+
+
+def versions(at: Resolved) -> set[str]:
+    """The versions of which LoRAs are taken: the model's and its refiner's."""
+    found = {at.model.version} if at.model else set()
+    refiner = at.catalog.model(str(at.settings["refiner_model"] or "")) if at.catalog else None
+    if refiner is not None and refiner_acts(at):
+        found.add(refiner.version)
+    return found
+
+
+def usable_loras(at: Resolved) -> Iterator[tuple[LoraSettings, LoraInfo]]:
+    """The described LoRAs that fit the model."""
+    for lora in at.loras:
+        known = at.catalog.lora(lora.file) if at.catalog else None
+        if known is not None and known.version in versions(at):
+            yield lora, known
+
+
+def usable_controls(at: Resolved) -> Iterator[tuple[Control, ControlInfo, str]]:
+    """The described controls that fit the model, with the input kind that each works on."""
+    for control in at.controls:
+        known = at.catalog.control(control.file) if at.catalog else None
+        if known is None or at.model is None or control.weight <= 0:
+            continue
+        kind = input_kind(control, at.catalog)
+        if known.version == at.model.version and kind:
+            yield control, known, kind
+
+
+def modifier(at: Resolved) -> str:
+    """The model's modifier, else that of the first LoRA that has one (docs/protocol.md 7.7)."""
+    if at.model is None or at.model.modifier:
+        return at.model.modifier if at.model else ""
+    return next((row.modifier for _, row in usable_loras(at) if row.modifier), "")
+
+
+def is_consistency(at: Resolved) -> bool:
+    return at.model is not None and at.model.is_consistency_model
+
+
+def embeds_guidance(at: Resolved) -> bool:
+    """Whether guidance is one embedded number, without a negative pass."""
+    return bool(
+        at.model is not None
+        and at.model.guidance_embed
+        and at.settings["speed_up_with_guidance_embed"]
+    )
+
+
+def why_no_guidance(at: Resolved) -> str:
+    """Why no negative pass runs (docs/protocol.md 2.2, slot 5); "" if one does."""
+    settings, sampler = at.settings, at.settings["sampler"]
+    if is_consistency(at):
+        return f"{model_name(at)} is a distilled model that runs without guidance"
+    for _, lora in usable_loras(at):
+        if lora.is_consistency_model:
+            return f"the LoRA {lora.name!r} switches guidance off"
+    if embeds_guidance(at):
+        return "guidance embed speed-up is on"
+    if at.family is not None and not at.family.supports("cfg"):
+        return f"{at.family.name} runs without guidance"
+    cascade = at.family is not None and at.family.supports("stage_2")
+    if sampler in _NO_GUIDANCE and not (cascade and sampler in _SUBSTEP):
+        return f"the sampler {sampler.label} switches guidance off"
+    scales = [settings["guidance_scale"]]
+    if modifier(at) == "editing":
+        scales.append(settings["image_guidance_scale"])
+    if at.family is not None and at.family.supports("svd_motion"):
+        scales.append(settings["start_frame_cfg"])
+    if all(abs(scale - 1) <= 0.001 for scale in scales):
+        return "guidance is 1"
+    return ""
+
+
+def masked(at: Resolved) -> bool:
+    """Whether a mask acts: it marks something of an image."""
+    mask = at.request.mask
+    return mask is not None and at.request.image is not None and mask.marks

@@ -1,0 +1,245 @@
+"""Settings that the server does not read or replaces (docs/protocol.md 2.2, 11.3).
+
+Only what the user set is worth a word: a value that equals the default changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import prompt
+from ..choices import Sampler, SeedMode
+from ..hints import hires_first_pass
+from ..request import Resolved
+from ..settings import NOT_READ, SETTINGS, Kind, setting
+from . import facts
+from .findings import Check, Sentences, warning
+
+# What switches a group of settings on, where the group is not named like its switch.
+_SWITCHES = {"causal_inference": "causal_inference_enabled", "refiner": "refiner_model"}
+# Off is what happens anyway where the family does not have it.
+_HARMLESS_OFF = frozenset({"resolution_dependent_shift", "speed_up_with_guidance_embed"})
+# Names of the app, a detail of another setting, and what dt_core.batches does in its place.
+_SILENT = frozenset({"id", "name", "compression_artifacts_quality", "batch_count"})
+_NEEDS_GUIDANCE = ("cfg_zero_star", "zero_negative_prompt")
+
+
+def no_effect(at: Resolved) -> Sentences:
+    """Settings that the family does not have: one finding for each group of the table."""
+    if at.family is None:
+        return
+    groups: dict[str, list[str]] = {}
+    for row in SETTINGS:
+        key = row.families
+        if key is None or key == NOT_READ or at.family.supports(key):
+            continue
+        idle = row.name in _HARMLESS_OFF and not at.settings[row.name]
+        if facts.chosen(at, row.name) and not idle and _is_on(at, key, row.name):
+            groups.setdefault(key, []).append(row.label)
+    for labels in groups.values():
+        have = "has" if len(labels) == 1 else "have"
+        yield warning(f"{_together(labels)} {have} no effect on {at.family.name}.")
+
+
+def _is_on(at: Resolved, key: str, name: str) -> bool:
+    """Whether the switch of a group is on; a group without one always is."""
+    switch = _SWITCHES.get(key, key)
+    row = next((row for row in SETTINGS if row.name == switch), None)
+    if row is None or name == switch or (row.default is not False and row.kind is not Kind.STR):
+        return True
+    return bool(at.settings[switch])
+
+
+def _together(labels: list[str]) -> str:
+    if len(labels) == 1:
+        return labels[0]
+    if len(labels) > 3:
+        labels = [*labels[:2], f"{len(labels) - 2} more"]
+    return f"{', '.join(labels[:-1])} and {labels[-1]}"
+
+
+def not_read(at: Resolved) -> Sentences:
+    for row in SETTINGS:
+        if row.families == NOT_READ and row.name not in _SILENT and facts.chosen(at, row.name):
+            yield warning(f"{row.label} has no effect: the server does not read it.")
+
+
+def hires_fix_runs(at: Resolved) -> Sentences:
+    settings, family = at.settings, at.family
+    if not settings["hires_fix"] or facts.hires_fix_acts(at):
+        return
+    if family is not None and (family.supports("stage_2") or not family.supports("hires_fix")):
+        return  # sizes mean something else there, or another check tells
+    if not facts.on_text_path(at):
+        why = "it works only without an input image, or with one at strength 1 and no mask"
+    elif hires_first_pass(at) is None:
+        why = "the first pass must be smaller than the picture on both sides"
+    else:
+        why = "its strength must be below 1"
+    yield warning(f"High resolution fix stays off: {why}.")
+
+
+def shift_replaced(at: Resolved) -> Sentences:
+    settings = at.settings
+    if at.family is None or not at.family.supports("resolution_dependent_shift"):
+        return
+    given = "shift" in at.request.settings
+    computed = settings["resolution_dependent_shift"] and not facts.is_consistency(at)
+    if given and computed and settings["shift"] != setting("shift").default:
+        yield warning(
+            f"Shift {settings['shift']:g} is replaced by one computed from the resolution: "
+            "switch resolution dependent shift off to use it."
+        )
+
+
+def guidance_runs(at: Resolved) -> Sentences:
+    """What only a negative pass reads, in one finding."""
+    reason = facts.why_no_guidance(at)
+    if not reason or at.family is None:
+        return
+    idle = []
+    if at.request.negative_prompt.strip():
+        idle.append("The negative prompt")
+    for name in _NEEDS_GUIDANCE:
+        zeroes = name == "cfg_zero_star" and at.settings["cfg_zero_init_steps"] > 0
+        if at.family.supports(name) and facts.chosen(at, name) and not zeroes:
+            idle.append(setting(name).label)
+    if idle:
+        verb = "is" if len(idle) == 1 else "are"
+        yield warning(f"{_together(idle)} {verb} not read: {reason}.")
+
+
+def guidance_embed(at: Resolved) -> Sentences:
+    settings, given = at.settings, at.request.settings.explicit
+    if at.model is None or at.family is None:
+        return
+    guidance = settings["guidance_scale"]
+    if facts.embeds_guidance(at) and at.family.supports("guidance_embed"):
+        differs = settings["guidance_embed"] != guidance
+        meant = facts.chosen(at, "guidance_embed") or abs(guidance - 1) <= 0.001
+        if "guidance_embed" in given and differs and meant:
+            yield warning(
+                f"Embedded guidance {settings['guidance_embed']:g} is not read: with guidance "
+                f"embed speed-up the value that counts is guidance, {guidance:g}."
+            )
+    elif (
+        given.get("speed_up_with_guidance_embed")
+        and at.family.supports("speed_up_with_guidance_embed")
+        and not at.model.guidance_embed
+        and not facts.why_no_guidance(at)
+    ):
+        yield warning(
+            f"Guidance embed speed-up has no effect: {at.model.name} has no embedded guidance."
+        )
+
+
+def editing_guidance(at: Resolved) -> Sentences:
+    if at.model is None or at.family is None or not at.family.supports("image_guidance_scale"):
+        return
+    if facts.chosen(at, "image_guidance_scale") and facts.modifier(at) != "editing":
+        yield warning("Image guidance has no effect: only models that edit by instruction read it.")
+
+
+def tea_cache(at: Resolved) -> Sentences:
+    """Wan has TeaCache only where the model's description brings coefficients."""
+    if not at.settings["tea_cache"] or at.model is None or at.family is None:
+        return
+    if not at.family.supports("tea_cache") or not at.family.supports("causal_inference"):
+        return
+    if not at.model.description.get("tea_cache_coefficients"):
+        yield warning(f"TeaCache has no effect: {at.model.name} comes without its coefficients.")
+
+
+def causal_inference(at: Resolved) -> Sentences:
+    settings, family = at.settings, at.family
+    if family is None or not settings["causal_inference_enabled"]:
+        return
+    if family.supports("causal_inference"):
+        latent_frames = max(0, settings["num_frames"] - 1) // family.temporal_scale + 1
+        block = settings["causal_inference"]
+        pad = max(0, settings["causal_inference_pad"])
+        if not block > 0 or block + pad >= latent_frames:
+            yield warning(
+                f"Causal inference has no effect: block and pad together must be smaller than the "
+                f"video, {latent_frames} latent frames."
+            )
+
+
+def frames_rounded(at: Resolved) -> Sentences:
+    family, wanted = at.family, at.settings["num_frames"]
+    if family is None or family.frames_rule is None or "num_frames" not in at.request.settings:
+        return
+    made = family.frames_rule.nearest_below(wanted)
+    if made < wanted:
+        yield warning(f"{family.name} makes {made} frames of {wanted}: it rounds down.")
+
+
+def batch_at_strength_0(at: Resolved) -> Sentences:
+    settings = at.settings
+    plain = at.request.image is not None and not facts.masked(at)
+    if plain and settings["strength"] == 0 and settings["batch_size"] > 1:
+        yield warning("Strength 0 returns one picture, whatever the batch size.")
+
+
+def sampler_fits(at: Resolved) -> Sentences:
+    sampler = at.settings["sampler"]
+    if at.family is not None and at.family.is_flow and sampler < Sampler.EULER_A_TRAILING:
+        yield warning(
+            f"The sampler {sampler.label} does not suit {at.family.name}: choose a Trailing or "
+            "AYS one."
+        )
+    tcd = sampler in {Sampler.TCD, Sampler.TCD_TRAILING}
+    if not tcd and facts.chosen(at, "stochastic_sampling_gamma"):
+        yield warning("Stochastic sampling gamma has no effect: only TCD and TCD Trailing read it.")
+
+
+def seed_mode(at: Resolved) -> Sentences:
+    if at.settings["seed_mode"] is SeedMode.LEGACY:
+        yield warning(
+            "Seed mode Legacy gives other pictures on other machines: choose another to repeat "
+            "a result."
+        )
+
+
+def separate_texts(at: Resolved) -> Sentences:
+    if at.family is None:
+        return
+    for switch, text in _text_pairs():
+        if at.family.supports(switch) and at.settings[text] and not at.settings[switch]:
+            yield warning(f"{setting(text).label} is not read: switch {setting(switch).label} on.")
+
+
+def words(at: Resolved) -> Sentences:
+    """Weights and textual inversions that the model does not understand."""
+    said: dict[str, None] = {}
+    for text in (at.request.prompt, at.request.negative_prompt):
+        said.update(dict.fromkeys(prompt.notes(text, at.version, at.catalog, at.model)))
+    for sentence in said:
+        yield warning(sentence)
+
+
+def _text_pairs() -> Iterator[tuple[str, str]]:
+    for row in SETTINGS:
+        if row.kind is Kind.STR and row.families is not None:
+            switch = next((r for r in SETTINGS if r.name == row.families), None)
+            if switch is not None and switch.kind is Kind.BOOL:
+                yield switch.name, row.name
+
+
+CHECKS: tuple[Check, ...] = (
+    no_effect,
+    not_read,
+    hires_fix_runs,
+    shift_replaced,
+    guidance_runs,
+    guidance_embed,
+    editing_guidance,
+    tea_cache,
+    causal_inference,
+    frames_rounded,
+    batch_at_strength_0,
+    sampler_fits,
+    seed_mode,
+    separate_texts,
+    words,
+)

@@ -1,0 +1,115 @@
+"""Images, masks and references that the server does not look at."""
+
+from __future__ import annotations
+
+from .. import frames, masks
+from ..request import Resolved
+from ..settings import setting
+from ..values import Size
+from . import facts
+from .findings import Check, Sentences, warning
+
+_MASK_SETTINGS = ("mask_blur", "mask_blur_outset", "preserve_original_after_inpaint")
+_COARSE_PX = 32  # of LTX and HiDream O1; Stable Cascade, without a scale, is coarser still
+_WANTS_IMAGE = frozenset({"inpainting", "editing", "double", "qwenimage_layered"})
+
+
+def mask_needs_image(at: Resolved) -> Sentences:
+    if at.request.mask is None:
+        return
+    if at.request.image is None:
+        yield warning("The mask is ignored: a mask needs an image.")
+    elif not at.request.mask.marks:
+        yield warning(
+            "The mask marks nothing: the server repaints the whole picture at the given strength."
+        )
+
+
+def mask_alignment(at: Resolved) -> Sentences:
+    """Cells of 32 px keep only one of four mask cells (docs/protocol.md 4.3)."""
+    mask, image, family = at.request.mask, at.request.image, at.family
+    if mask is None or image is None or family is None or not mask.marks:
+        return
+    if family.latent_scale not in {_COARSE_PX, None}:
+        return
+    size = Size(at.settings["start_width"], at.settings["start_height"])
+    codes = masks.to_codes(mask, image.size, size) & 7
+    cells = codes.reshape(size.height // _COARSE_PX, _COARSE_PX, size.width // _COARSE_PX, -1)
+    if (cells.min(axis=(1, 3)) == cells.max(axis=(1, 3))).all():
+        return
+    yield warning(
+        f"{family.name} reads masks in cells of about {_COARSE_PX} px: thin parts of this one "
+        "may vanish or shift."
+    )
+
+
+def image_needed(at: Resolved) -> Sentences:
+    request, model = at.request, at.model
+    if model is None or request.image is not None:
+        return
+    if model.family is not None and model.family.needs_image:
+        return  # refused elsewhere
+    found = facts.modifier(at)
+    given = any(reference.weight > 0 for reference in request.references)
+    if found in facts.REFERENCE_MODIFIERS:
+        edits = model.family is not None and model.family.supports("reference_images")
+        if edits and not given and not any(control.picture for control in at.request.controls):
+            yield warning(
+                f"{model.name} is an edit model and got no picture: "
+                "connect an image or a reference."
+            )
+    elif found in _WANTS_IMAGE:
+        yield warning(f"This run is made for {found.replace('_', ' ')} and got no image.")
+
+
+def image_without_effect(at: Resolved) -> Sentences:
+    request, family = at.request, at.family
+    if request.image is None or facts.masked(at) or family is None or at.model is None:
+        return
+    if at.settings["strength"] < 1 or facts.modifier(at) or family.needs_image:
+        return
+    if not any(True for _ in facts.usable_controls(at)) and not at.settings["color_calibration"]:
+        yield warning("At strength 1 the image has no effect: lower the strength.")
+
+
+def frames_taken(at: Resolved) -> Sentences:
+    given = 1 + len(at.request.frames)
+    if at.request.image is None or at.family is None or given == 1:
+        return
+    taken = frames.leading(at, given)
+    if taken < given:
+        yield warning(f"{at.family.name} starts from {taken} of the {given} pictures here.")
+
+
+def references_without_effect(at: Resolved) -> Sentences:
+    if at.model is None or at.family is None:
+        return
+    if not any(reference.weight > 0 for reference in at.request.references):
+        return
+    edits = at.family.supports("reference_images")
+    if edits and facts.modifier(at) in facts.REFERENCE_MODIFIERS:
+        return
+    if not any(kind == "shuffle" for _, _, kind in facts.usable_controls(at)):
+        yield warning(f"{at.model.name} does not look at reference pictures: they are ignored.")
+
+
+def image_settings(at: Resolved) -> Sentences:
+    if at.request.image is None and facts.chosen(at, "color_calibration"):
+        yield warning("Color calibration has no effect: it needs an image.")
+    if at.request.mask is None or at.request.image is None:
+        idle = [setting(name).label for name in _MASK_SETTINGS if facts.chosen(at, name)]
+        if idle and at.request.mask is None:
+            yield warning(f"{', '.join(idle)}: no effect without a mask.")
+    elif at.settings["mask_blur_outset"] < 0 and at.settings["mask_blur"] <= 0:
+        yield warning("A negative mask outset has no effect without mask blur.")
+
+
+CHECKS: tuple[Check, ...] = (
+    mask_needs_image,
+    mask_alignment,
+    image_needed,
+    image_without_effect,
+    frames_taken,
+    references_without_effect,
+    image_settings,
+)

@@ -1,0 +1,169 @@
+"""The options nodes: one per theme of dt_core.themes, all made from the settings table."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from comfy_api.latest import io
+
+from ..dt_core import themes
+from ..dt_core.configuration import DEFAULTS
+from ..dt_core.options import Options
+from ..dt_core.settings import Kind, setting
+from ..dt_core.themes import Theme
+from . import compat, lists, run, sockets
+from .inputs import file_input, setting_input
+
+CATEGORY = f"{sockets.CATEGORY}/options"
+
+AUTOMATIC = "automatic"
+_ON_OFF = {AUTOMATIC: None, "on": True, "off": False}
+_AUTOMATIC_TOOLTIP = (
+    "Whether shift follows the size of the picture. Automatic: unless the sampler's shift is set."
+)
+_TEXTS = {"clip_l_text", "open_clip_g_text", "t5_text"}
+_TYPED_FILES = {"refiner_model", "upscaler", "face_restoration"}
+
+
+def _offered(name: str) -> tuple[str, ...]:
+    known = lists.current()
+    files = {
+        "refiner_model": known.models,
+        "upscaler": known.upscalers,
+        "face_restoration": known.face_restorers,
+    }
+    return (lists.NONE, *files[name])
+
+
+def _widget(name: str) -> Any:
+    ident = themes.input_id(name)
+    if name == "resolution_dependent_shift":
+        return io.Combo.Input(
+            ident, options=[*_ON_OFF], default=AUTOMATIC, tooltip=_AUTOMATIC_TOOLTIP
+        )
+    if name in _TYPED_FILES:
+        return io.Combo.Input(
+            ident, options=[*_offered(name)], default=lists.NONE, tooltip=setting(name).help
+        )
+    start = themes.STARTS.get(name, DEFAULTS[name])
+    more = {"multiline": True} if name in _TEXTS else {}
+    return setting_input(name, ident, default=start, **more)
+
+
+def _value(name: str, given: Any, typed: str) -> Any:
+    """The setting's value for what its widget gives; None where it sets nothing."""
+    row = setting(name)
+    if name == "resolution_dependent_shift":
+        return _ON_OFF[given]
+    if name in _TYPED_FILES:
+        return typed.strip() or ("" if given == lists.NONE else given)
+    if row.choices is not None:
+        return row.choices.from_label(given)
+    return given.strip() if row.kind is Kind.STR else given
+
+
+class OptionsNode(io.ComfyNode):
+    """What the nodes below share; each names its theme."""
+
+    theme: ClassVar[Theme]
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        theme = cls.theme
+        files = [name for name in theme.settings if name in _TYPED_FILES]
+        return compat.schema(
+            node_id=theme.node_id,
+            display_name=theme.title,
+            category=CATEGORY,
+            description=f"{theme.description} Chain options nodes; a later one overrides.",
+            search_aliases=["draw things", "settings", "configuration"],
+            inputs=[
+                sockets.Options.Input(
+                    "options", optional=True, tooltip="Options that these are added to."
+                ),
+                *(_widget(name) for name in theme.settings),
+                *(file_input(f"{name}_file") for name in files),
+            ],
+            outputs=[
+                sockets.Options.Output(
+                    display_name="options", tooltip="To DT Sampler or another options node."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, options: Options | None = None, **widgets: Any) -> io.NodeOutput:
+        with run.errors_in_words():
+            values = {
+                name: _value(name, widgets[ident], widgets.get(f"{name}_file", ""))
+                for name in cls.theme.settings
+                if (ident := themes.input_id(name)) in widgets
+            }
+            chosen = themes.counting({k: v for k, v in values.items() if v is not None})
+            return io.NodeOutput((options or Options()).then(chosen, cls.theme.title))
+
+
+class DTGuidanceOptions(OptionsNode):
+    theme = themes.GUIDANCE
+
+
+class DTTextEncoderOptions(OptionsNode):
+    theme = themes.TEXT_ENCODERS
+
+
+class DTSDXLOptions(OptionsNode):
+    theme = themes.SDXL
+
+
+class DTHiresFixOptions(OptionsNode):
+    theme = themes.HIRES_FIX
+
+
+class DTTilingOptions(OptionsNode):
+    theme = themes.TILING
+
+
+class DTTeaCacheOptions(OptionsNode):
+    theme = themes.TEA_CACHE
+
+
+class DTRefinerOptions(OptionsNode):
+    theme = themes.REFINER
+
+    @classmethod
+    def validate_inputs(cls, refiner_model: str) -> bool:
+        """Any name may be right: the server decides when the graph runs."""
+        return True
+
+
+class DTUpscalerOptions(OptionsNode):
+    theme = themes.UPSCALER
+
+    @classmethod
+    def validate_inputs(cls, upscaler: str, face_restoration: str) -> bool:
+        """Any name may be right: the server decides when the graph runs."""
+        return True
+
+
+class DTInpaintOptions(OptionsNode):
+    theme = themes.INPAINT
+
+
+class DTVideoOptions(OptionsNode):
+    theme = themes.VIDEO
+
+
+class DTCascadeOptions(OptionsNode):
+    theme = themes.CASCADE
+
+
+class DTImagePriorOptions(OptionsNode):
+    theme = themes.IMAGE_PRIOR
+
+
+class DTImageGuidanceOptions(OptionsNode):
+    theme = themes.IMAGE_GUIDANCE
+
+
+class DTAppOptions(OptionsNode):
+    theme = themes.APP
