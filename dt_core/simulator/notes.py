@@ -39,7 +39,7 @@ def _image(asked: Asked, plan: Plan) -> Iterator[str]:
     if plan.path in {"image", "mask"} and scaled != canvas:
         yield f"the image's size wins over the canvas of {canvas[0]}x{canvas[1]}"
     if plan.path == "text":
-        uses = _uses_image(plan)
+        uses = _uses_image(asked, plan)
         if not uses and plan.mask is None:
             yield "strength 1 and nothing that looks at the image: it has no influence"
         elif uses and size[0] * canvas[1] != size[1] * canvas[0]:
@@ -52,11 +52,12 @@ def _image(asked: Asked, plan: Plan) -> Iterator[str]:
         yield f"{image.shape[0]} image frames on a still-image model: the first is used"
 
 
-def _uses_image(plan: Plan) -> bool:
+def _uses_image(asked: Asked, plan: Plan) -> bool:
     return bool(
         plan.chosen.modifier != "none"
         or plan.chosen.controls
-        or plan.chosen.family.supports("first_frame_image")
+        or plan.chosen.family.audio == "input"  # the avatar starts from it, without a modifier
+        or asked.configuration["color_calibration"]
         or plan.chosen.family.supports("init_image_required")
     )
 

@@ -60,7 +60,7 @@ _DEPTH_FAMILIES = frozenset(
 _ONE_STEP_TRAPS = frozenset({Sampler.EULER_A, Sampler.UNIPC, Sampler.LCM, Sampler.TCD})
 _T2I_NEVER = frozenset({"mlsd", "tile", "blur", "gray", "lowquality"})
 _MAX_SIDE_PX = 16_384
-_MAX_PIXELS = 1 << 28  # of all pictures of one run together
+_MAX_PIXELS = 1 << 30  # of all pictures of one run together
 
 
 def first_trap(asked: Asked, chosen: Choice) -> str:

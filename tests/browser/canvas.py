@@ -10,9 +10,11 @@ from drawthings.tools.comfyui import ComfyUI
 from drawthings.tools.comfyui_client import Http
 from drawthings.tools.comfyui_setup import FRONT_ENDS
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as SlowPage
 
 NEWEST, PINNED = FRONT_ENDS
 DEADLINE_MS = 20_000
+SEARCH_TIMEOUT_MS = 7_000
 EMPTY_PLACE = (700, 880)  # of the page, px; below everything that tests load
 
 
@@ -90,15 +92,32 @@ class Canvas:
             self.page.locator("[data-node-id]").nth(len(graph["nodes"]) - 1).wait_for()
 
     def add_by_search(self, title: str) -> None:
-        """Double click on the empty canvas, type, and take the first find."""
+        """Double click on the empty canvas, type, and take the first find.
+
+        As a user would, it tries again where a busy front end missed the click or a key.
+        """
         typing = "document.activeElement?.tagName === 'INPUT'"
         before = len(self.node_types())
-        self.page.mouse.dblclick(*EMPTY_PLACE)
-        self.page.wait_for_function(typing)
-        self.page.keyboard.type(title)
-        self.page.get_by_text(title, exact=True).first.wait_for()
-        self.page.keyboard.press("Enter")
-        self.page.wait_for_function("count => app.graph._nodes.length > count", arg=before)
+        for tries_left in (2, 1, 0):
+            try:
+                self.page.mouse.dblclick(*EMPTY_PLACE)
+                self.page.wait_for_function(typing, timeout=SEARCH_TIMEOUT_MS)
+                self.page.keyboard.type(title)
+                found = self.page.get_by_text(title, exact=True).first
+                found.wait_for(timeout=SEARCH_TIMEOUT_MS)
+                self.page.keyboard.press("Enter")
+                self.page.wait_for_function(
+                    "count => app.graph._nodes.length > count",
+                    arg=before,
+                    timeout=SEARCH_TIMEOUT_MS,
+                )
+                break
+            except SlowPage:
+                if len(self.node_types()) > before:
+                    break
+                if not tries_left:
+                    raise
+                self.page.keyboard.press("Escape")
         self.page.wait_for_function(f"!({typing})")
         if self.face.version == NEWEST:  # where it hangs on the mouse until a click
             self.page.mouse.click(*EMPTY_PLACE)
@@ -106,6 +125,28 @@ class Canvas:
     def node_types(self) -> list[str]:
         types: list[str] = self.page.evaluate("app.graph._nodes.map(node => node.type)")
         return types
+
+    def shown_widgets(self, kind: str, start: str) -> list[str]:
+        """The names of a node's widgets that are not hidden and are numbered after `start`."""
+        names: list[str] = self.page.evaluate(
+            """([kind, start]) => app.graph._nodes.find(node => node.type === kind).widgets
+                .filter(w => !w.hidden && new RegExp(`^${start}(_[0-9])?$`).test(w.name))
+                .map(w => w.name)""",
+            [kind, start],
+        )
+        return names
+
+    def choose(self, kind: str, name: str, value: str) -> None:
+        """Choose a value in a widget of a node, as the front end's own menus do it."""
+        self.page.evaluate(
+            """([kind, name, value]) => {
+                const node = app.graph._nodes.find(node => node.type === kind)
+                const widget = node.widgets.find(widget => widget.name === name)
+                widget.value = value
+                widget.callback?.(value)
+            }""",
+            [kind, name, value],
+        )
 
     def prompt(self) -> dict[str, Any]:
         """What the page would send if Run were pressed."""

@@ -64,3 +64,14 @@ def test_an_example_opens_runs_and_shows_its_picture(
     assert request.outcome == "done"
     assert request.configuration is not None
     assert request.configuration["seed"] == seed
+
+
+def test_rows_of_dt_lora_that_nothing_uses_are_folded(canvas: Canvas) -> None:
+    canvas.load(graph_of("text_to_image_two_loras"))
+    assert canvas.shown_widgets("DTLoRA", "lora") == ["lora", "lora_2"]
+
+    canvas.choose("DTLoRA", "lora_2", "z_image_detail_lora_f16.ckpt")
+
+    assert canvas.shown_widgets("DTLoRA", "lora") == ["lora", "lora_2", "lora_3"]
+    assert "weight_3" in canvas.shown_widgets("DTLoRA", "weight")
+    canvas.screenshot("folded")

@@ -133,7 +133,6 @@ NOTED = {
     "a LoRA for the refiner's family",
     "a mask on whole cells",
     "the first frame of LTX",
-    "an image for colours only",
     "VACE without a picture",
     "an empty negative prompt",
     "embedded guidance as the app writes it",
