@@ -39,7 +39,7 @@ class DTLoRA(io.ComfyNode):
                         "above are not read.",
                     )
                 ),
-                *(compat.advanced(widget) for row in ROWS[1:] for widget in _row(row)),
+                *(widget for row in ROWS[1:] for widget in _row(row)),
             ],
             outputs=[
                 sockets.Lora.Output(
