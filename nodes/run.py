@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -103,7 +104,7 @@ async def generate(
     the first picture. Pictures that arrived whole are delivered, with a note.
     """
     client = clients.client(profile)
-    resolved = await _watched(asyncio.to_thread(_resolve, client.sync, first))
+    resolved = await _watched(lambda: _resolve(client.sync, first))
     plan = planned(resolved)
     display = _Display(node_id, len(plan.requests))
     jobs: list[Job] = []
@@ -146,13 +147,32 @@ def _resolve(client: Client, request: GenerationRequest) -> Resolved:
         return resolve(request, Catalog())
 
 
-async def _watched(work: Coroutine[Any, Any, _T]) -> _T:
-    """Wait for something short, with an eye on Stop."""
-    task = asyncio.create_task(work)
-    while not task.done():
-        await asyncio.wait({task}, timeout=INTERRUPT_POLL_S)
+async def _watched(work: Callable[[], _T]) -> _T:
+    """Do something short in a thread, with an eye on Stop.
+
+    Not in the loop's own threads: ComfyUI waits for those when a prompt ends, and a silent
+    server would keep the whole queue waiting.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_T] = loop.create_future()
+
+    def settle(take: Callable[[Any], None], value: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is gone, nobody waits
+            loop.call_soon_threadsafe(lambda: None if future.done() else take(value))
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as error:
+            settle(future.set_exception, error)
+        else:
+            settle(future.set_result, result)
+
+    threading.Thread(target=run, name="drawthings-catalog", daemon=True).start()
+    while not future.done():
+        await asyncio.wait({future}, timeout=INTERRUPT_POLL_S)
         compat.raise_if_interrupted()
-    return task.result()
+    return future.result()
 
 
 async def _follow(job: Job, display: _Display) -> None:

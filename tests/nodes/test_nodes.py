@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import Any
 
 import comfy.model_management as management
+import grpc
 import numpy as np
 import pytest
 import torch
+from drawthings.dt_core import _wire, config_codec
 from drawthings.dt_core.choices import Sampler
+from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.values import Lora, ModelChoice, Picture, Reference
 from drawthings.nodes import compat, run
 from drawthings.nodes.model import DTModelLoader
@@ -180,6 +185,41 @@ def test_stop_ends_the_run_as_interrupted_and_the_server_hears_of_it(
     assert heard
     server.step_delay = 0
     assert len(sample(profile).args[0]) == 1
+
+
+def test_stop_does_not_wait_for_a_server_that_keeps_its_catalogue_to_itself() -> None:
+    """With --echo-on-queue a busy server is silent until its queue is empty."""
+    with Simulator(echo_on_queue=True, step_delay=30) as busy:
+        profile = ServerProfile(busy.address)
+        with grpc.insecure_channel(busy.address) as opened:
+            call = opened.unary_stream(
+                _wire.GENERATE_IMAGE.path,
+                request_serializer=_wire.GENERATE_IMAGE.serialize,
+                response_deserializer=_wire.GENERATE_IMAGE.parse_reply,
+            )
+            settings = Configuration(model=MODEL, start_width=64, start_height=64, steps=2)
+            holding = call(
+                _wire.ImageGenerationRequest(
+                    configuration=config_codec.encode(settings), scaleFactor=1
+                )
+            )
+            busy.wait_for(lambda record: record.started, 20)
+            echoes = busy.echo_count
+
+            def press_stop() -> None:
+                deadline = time.monotonic() + 20
+                while busy.echo_count == echoes and time.monotonic() < deadline:
+                    threading.Event().wait(0.01)
+                management.interrupt_current_processing()
+
+            user = threading.Thread(target=press_stop)
+            user.start()
+            begun = time.monotonic()
+            with pytest.raises(compat.Interrupted):
+                sample(profile)
+            assert time.monotonic() - begun < 5  # not the 10 s that the catalogue may take
+            user.join(30)
+            holding.cancel()
 
 
 def test_a_cancelled_prompt_cancels_the_call(server: Any, profile: ServerProfile) -> None:
