@@ -36,18 +36,27 @@ def _offered(name: str) -> tuple[str, ...]:
 
 
 def _widget(name: str) -> Any:
+    """Optional, so that a script names only what it means; the rest is as the node shows it."""
     ident = themes.input_id(name)
     if name == "resolution_dependent_shift":
         return io.Combo.Input(
-            ident, options=[*_ON_OFF], default=AUTOMATIC, tooltip=_AUTOMATIC_TOOLTIP
+            ident,
+            options=[*_ON_OFF],
+            default=AUTOMATIC,
+            optional=True,
+            tooltip=_AUTOMATIC_TOOLTIP,
         )
     if name in _TYPED_FILES:
         return io.Combo.Input(
-            ident, options=[*_offered(name)], default=lists.NONE, tooltip=setting(name).help
+            ident,
+            options=[*_offered(name)],
+            default=lists.NONE,
+            optional=True,
+            tooltip=setting(name).help,
         )
     start = themes.STARTS.get(name, DEFAULTS[name])
     more = {"multiline": True} if name in _TEXTS else {}
-    return setting_input(name, ident, default=start, **more)
+    return setting_input(name, ident, default=start, optional=True, **more)
 
 
 def _value(name: str, given: Any, typed: str) -> Any:
@@ -94,10 +103,14 @@ class OptionsNode(io.ComfyNode):
     @classmethod
     def execute(cls, options: Options | None = None, **widgets: Any) -> io.NodeOutput:
         with run.errors_in_words():
+            shown = {name: _widget(name) for name in cls.theme.settings}
             values = {
-                name: _value(name, widgets[ident], widgets.get(f"{name}_file", ""))
-                for name in cls.theme.settings
-                if (ident := themes.input_id(name)) in widgets
+                name: _value(
+                    name,
+                    widgets.get(widget.id, widget.default),
+                    widgets.get(f"{name}_file", ""),
+                )
+                for name, widget in shown.items()
             }
             chosen = themes.counting({k: v for k, v in values.items() if v is not None})
             return io.NodeOutput((options or Options()).then(chosen, cls.theme.title))
@@ -131,7 +144,7 @@ class DTRefinerOptions(OptionsNode):
     theme = themes.REFINER
 
     @classmethod
-    def validate_inputs(cls, refiner_model: str) -> bool:
+    def validate_inputs(cls, refiner_model: str = lists.NONE) -> bool:
         """Any name may be right: the server decides when the graph runs."""
         return True
 
@@ -140,7 +153,9 @@ class DTUpscalerOptions(OptionsNode):
     theme = themes.UPSCALER
 
     @classmethod
-    def validate_inputs(cls, upscaler: str, face_restoration: str) -> bool:
+    def validate_inputs(
+        cls, upscaler: str = lists.NONE, face_restoration: str = lists.NONE
+    ) -> bool:
         """Any name may be right: the server decides when the graph runs."""
         return True
 
