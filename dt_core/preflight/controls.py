@@ -97,4 +97,34 @@ def _is_down_sampled(at: Resolved, control: Control, kind: str) -> bool:
     )
 
 
-CHECKS: tuple[Check, ...] = (control_pictures, control_fields)
+def image_prompts_share(at: Resolved) -> Sentences:
+    """The server shows all "shuffle" pictures to every image prompt (docs/protocol.md 4.4)."""
+    prompts = [row for row in facts.usable_controls(at) if row[2] == "shuffle"]
+    given = {
+        (control.picture, *control.more_pictures)
+        for control, _, _ in prompts
+        if control.picture is not None
+    }
+    references = any(reference.weight > 0 for reference in at.request.references)
+    if len(given) > 1 or (given and references):
+        names = ", ".join(repr(known.name) for _, known, _ in prompts)
+        yield warning(
+            f"The pictures of all image prompts and references are seen by every one of {names}."
+        )
+
+
+def pictures_without_control(at: Resolved) -> Sentences:
+    """FLUX.1 Depth and Canny take a map without a control."""
+    given = any(not control.file and control.picture for control in at.request.controls)
+    if given and at.model is not None and facts.modifier(at) not in {"depth", "canny"}:
+        yield warning(
+            f"A control picture without a control is ignored: {at.model.name} takes none by itself."
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    control_pictures,
+    control_fields,
+    image_prompts_share,
+    pictures_without_control,
+)

@@ -125,6 +125,13 @@ def modifier(at: Resolved) -> str:
     return next((row.modifier for _, row in usable_loras(at) if row.modifier), "")
 
 
+def is_transparent(at: Resolved) -> bool:
+    """Whether the results have alpha: the layered model, or a LoRA with such a decoder."""
+    key = "alternative_decoder_version"
+    layers = any(row.description.get(key) == "transparent" for _, row in usable_loras(at))
+    return layers or modifier(at) == "qwenimage_layered"
+
+
 def is_consistency(at: Resolved) -> bool:
     return at.model is not None and at.model.is_consistency_model
 

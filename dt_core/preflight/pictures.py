@@ -43,6 +43,17 @@ def mask_alignment(at: Resolved) -> Sentences:
     )
 
 
+def mask_on_layers(at: Resolved) -> Sentences:
+    """Transparent results leave areas of code 1 alone (docs/protocol.md 4.3)."""
+    mask = at.request.mask
+    if mask is None or mask.fill is None or at.request.image is None:
+        return
+    if facts.is_transparent(at) and bool((mask.fill >= 0.5).any()):
+        yield warning(
+            "Transparent results ignore the fill area of the mask: mark it for repainting instead."
+        )
+
+
 def image_needed(at: Resolved) -> Sentences:
     request, model = at.request, at.model
     if model is None or request.image is not None:
@@ -107,6 +118,7 @@ def image_settings(at: Resolved) -> Sentences:
 CHECKS: tuple[Check, ...] = (
     mask_needs_image,
     mask_alignment,
+    mask_on_layers,
     image_needed,
     image_without_effect,
     frames_taken,

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core.choices import LoraMode, Sampler, SeedMode
+from drawthings.dt_core.choices import ControlInputType, LoraMode, Sampler, SeedMode
 from drawthings.dt_core.client import Client
 from drawthings.dt_core.events import Started
 from drawthings.dt_core.preflight import CHECKS, crashes
 from drawthings.dt_core.profile import ServerProfile
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import Lora, Mask, Reference
+from drawthings.dt_core.values import Control, Lora, Mask, Picture, Reference
 from preflight_requests import (
     CHROMA,
     COARSE,
@@ -40,6 +40,8 @@ from preflight_requests import (
     request,
     warnings,
 )
+
+OTHER = Picture(1 - IMAGE.pixels)
 
 # name: settings, parts of the request, the check that says it, a piece of what it says
 SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
@@ -167,6 +169,28 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "an image prompt without a picture": (
         {}, controlled("flux_1_redux_siglip_l27_384_f16.ckpt", None), "control_pictures",
         "no shuffle input",
+    ),
+    "an image prompt beside a reference": (
+        {},
+        {
+            "references": (Reference(IMAGE),),
+            **controlled("flux_1_redux_siglip_l27_384_f16.ckpt", OTHER),
+        },
+        "image_prompts_share", "seen by every one",
+    ),
+    "a control picture for a model that takes none": (
+        {}, {"controls": (Control("", input_type=ControlInputType.DEPTH, picture=IMAGE),)},
+        "pictures_without_control", "takes none by itself",
+    ),
+    "a fill area on layers": (
+        {"model": LAYERED, "strength": 0.5},
+        {
+            "image": IMAGE,
+            "mask": Mask(
+                np.zeros((128, 128), np.float32), fill=np.eye(128, dtype=np.float32)
+            ),
+        },
+        "mask_on_layers", "fill area",
     ),
     "a colour ControlNet": (
         {"model": V1}, controlled("v1_color.ckpt"), "control_pictures", "does nothing",
