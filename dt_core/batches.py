@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from . import frames, seeds
-from .errors import RequestError
+from .masks import check_count
 from .request import GenerationRequest, Resolved
 from .values import Mask, Picture, Size
 
@@ -24,11 +24,8 @@ class Batch:
     masks: tuple[Mask, ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.masks) > 1 and self.images and len(self.masks) != len(self.images):
-            raise RequestError(
-                f"There are {len(self.masks)} masks for {len(self.images)} images: give one mask "
-                "for all, or one for each."
-            )
+        if self.masks and self.images:
+            check_count(self.masks, self.images)
 
     def at(self, index: int) -> GenerationRequest:
         """The request for one of the images."""

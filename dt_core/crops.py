@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from . import pixels
 from .errors import RequestError
+from .masks import check_count
 from .settings import UNIT_PX
 from .values import FloatArray, Mask, Picture, Size
 
@@ -211,11 +212,7 @@ def crop_all(
 
     Raises RequestError as `crop` does, and for another number of masks.
     """
-    if len(masks) not in {1, len(pictures)}:
-        raise RequestError(
-            f"There are {len(masks)} masks for {len(pictures)} images: give one mask for all, or "
-            "one for each."
-        )
+    check_count(masks, pictures)
     return tuple(
         crop(
             picture,

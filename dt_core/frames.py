@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .errors import RequestError
 from .families import Family
-from .hints import input_kind
+from .hints import input_kind, modifiers
 
 if TYPE_CHECKING:
     from .request import Resolved
@@ -43,7 +43,7 @@ def leading(resolved: Resolved, pictures: int) -> int:
         return 1
     frames = min(pictures, count(resolved))
     if family.leading_frames == "latent":
-        return min(frames, _latent(family, count(resolved)))
+        return min(frames, latent(family, count(resolved)))
     if family.leading_frames == "grid":
         return family.frames_rule.nearest_below(frames)
     return frames if family.leading_frames == "all" else 1
@@ -56,19 +56,12 @@ def _looks_at_frames(resolved: Resolved, family: Family) -> bool:
     }
     if "canny" in kinds:  # takes one picture only (docs/protocol.md 11.1)
         return False
-    conditioned = _modified(resolved) or family.needs_image or bool(resolved.controls)
+    conditioned = any(modifiers(resolved)) or family.needs_image or bool(resolved.controls)
     return conditioned or resolved.settings["strength"] < 1
 
 
-def _modified(resolved: Resolved) -> bool:
-    """Whether the model, or a LoRA, is made for more than text (docs/protocol.md 4.2)."""
-    catalog = resolved.catalog
-    loras = [catalog.lora(lora.file) for lora in resolved.loras] if catalog else []
-    used = [resolved.model, *loras]
-    return any(one is not None and bool(one.modifier) for one in used)
-
-
-def _latent(family: Family, frames: int) -> int:
+def latent(family: Family, frames: int) -> int:
+    """How many latent frames so many frames are; at least one frame."""
     return (frames - 1) // family.temporal_scale + 1
 
 
@@ -85,7 +78,7 @@ def check_audio_features(resolved: Resolved, features: tuple[NDArray[np.float32]
         raise RequestError(f"{family.name} with sound needs an image, and no mask.")
     wanted = [
         _FIRST_FEATURES,
-        (_latent(family, count(resolved)) - 1) * _FEATURES_PER_LATENT_FRAME,
+        (latent(family, count(resolved)) - 1) * _FEATURES_PER_LATENT_FRAME,
     ]
     given = [array.size for array in features]
     if given != wanted:

@@ -41,18 +41,12 @@ _SOURCES: Mapping[str, tuple[str, ...]] = {
     "inpaint": ("image",),
     "ip2p": ("image",),
 }
-_EDGES_FILE = "hed_f16.ckpt"
-_IMAGE_PROMPTS = frozenset(
-    {
-        "ipadapterplus",
-        "ipadapterfull",
-        "ipadapterfaceidplus",
-        "pulid",
-        "redux",
-        "llava",
-        "inject_kv",
-    }
+EDGE_DETECTOR = "hed_f16.ckpt"
+# Controls that put pictures into the prompt or the attention, not a map beside the image.
+IMAGE_PROMPTS = frozenset(
+    {"ipadapterplus", "ipadapterfull", "ipadapterfaceidplus", "pulid", "redux", "llava"}
 )
+_READS_SHUFFLE = IMAGE_PROMPTS | {"inject_kv"}
 # Versions whose control networks look at -1..1; the others at 0..1. The server converts all
 # hints but the pose.
 _SIGNED_POSE = frozenset({"flux1", "wan_v2.1_1.3b", "wan_v2.1_14b", "wan_v2.2_5b"})
@@ -91,7 +85,7 @@ def input_kind(control: Control, catalog: Catalog | None) -> str:
     "" where neither is known; the server then skips the control (docs/protocol.md 2.4).
     """
     known = catalog.control(control.file) if catalog else None
-    if known is not None and known.type in _IMAGE_PROMPTS:
+    if known is not None and known.type in _READS_SHUFFLE:
         return "shuffle"
     if known is not None and known.modifier:
         return known.modifier
@@ -171,8 +165,7 @@ class _Places:
     """Which control's picture goes under which name."""
 
     def __init__(self, resolved: Resolved, drivers: Sequence[_Driver]) -> None:
-        settings = resolved.settings
-        self.size = Size(int(settings["start_width"]), int(settings["start_height"]))
+        self.size = resolved.size
         self.owners: dict[str, _Driver] = {}
         self._resolved = resolved
         self._catalog = resolved.catalog
@@ -222,7 +215,7 @@ class _Places:
         """Whether something else than a pose control would read the custom picture."""
         others = (driver for driver in self._drivers if driver.kind != "pose")
         return any(map(self._reads_custom, others)) or (
-            not self._with_image and "canny" in _modifiers(self._resolved)
+            not self._with_image and "canny" in modifiers(self._resolved)
         )
 
     def _reads_custom(self, driver: _Driver) -> bool:
@@ -303,8 +296,9 @@ def _equal(one: Picture, other: Picture) -> bool:
     return one is other or np.array_equal(one.pixels, other.pixels)
 
 
-def _modifiers(resolved: Resolved) -> Iterator[str]:
-    """What the model and its LoRAs do with pictures, by the server's descriptions."""
+def modifiers(resolved: Resolved) -> Iterator[str]:
+    """What the model and its LoRAs do with pictures, by the server's descriptions
+    (docs/protocol.md 4.2); "" where one is made for text only."""
     if resolved.model is not None:
         yield resolved.model.modifier
     for lora in resolved.loras:
@@ -318,4 +312,4 @@ def _finds_edges(known: ControlInfo | None, catalog: Catalog | None) -> bool:
     if catalog is None:
         return False
     own = known.description.get("preprocessor") if known else None
-    return any(isinstance(file, str) and catalog.has(file) for file in (own, _EDGES_FILE))
+    return any(isinstance(file, str) and catalog.has(file) for file in (own, EDGE_DETECTOR))

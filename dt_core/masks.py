@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from . import pixels
 from .errors import RequestError
-from .values import FloatArray, Mask, Size
+from .values import FloatArray, Mask, Picture, Size
 
 REST, FILL, REPAINT, KEEP = range(4)
 ALPHA_STEP = 8  # five bits of alpha, 0 to 248 of 255
@@ -74,6 +74,18 @@ def batch(
         combined(*(area[index % len(area)] if area else None for area in areas), soft=soft)
         for index in range(count)
     )
+
+
+def check_count(masks: Sequence[Mask], pictures: Sequence[Picture]) -> None:
+    """Refuse masks that are neither one for all pictures nor one each.
+
+    Raises RequestError.
+    """
+    if len(masks) not in {1, len(pictures)}:
+        raise RequestError(
+            f"There are {len(masks)} masks for {len(pictures)} images: give one mask for all, or "
+            "one for each."
+        )
 
 
 def to_codes(mask: Mask, picture: Size, target: Size) -> NDArray[np.uint8]:

@@ -67,6 +67,11 @@ class Resolved:
     catalog: Catalog | None
 
     @property
+    def size(self) -> Size:
+        """The size of the result in px."""
+        return Size(int(self.settings["start_width"]), int(self.settings["start_height"]))
+
+    @property
     def version(self) -> str:
         """The model's version string; "" where neither server nor table knows it."""
         if self.model is not None:
@@ -131,7 +136,7 @@ def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI
     that the configuration cannot carry, RequestError for audio features of a wrong length.
     """
     request = resolved.request
-    size = Size(int(resolved.settings["start_width"]), int(resolved.settings["start_height"]))
+    size = resolved.size
     blobs = _Blobs()
     message = _wire.ImageGenerationRequest(
         scaleFactor=1,

@@ -135,4 +135,4 @@ class DTConfigExport(io.ComfyNode):
             if inputs["seed"] == seeds.RANDOM and "seed" not in (options or Options()).settings:
                 data["seed"] = seeds.RANDOM  # random for the app too (docs/protocol.md 10)
             text = json.dumps(data, indent=1, ensure_ascii=False)
-            return io.NodeOutput(text, ui={"drawthings_notes": notes} if notes else None)
+            return io.NodeOutput(text, ui=run.notes_ui(notes))

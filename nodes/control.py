@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..dt_core.choices import ControlInputType, ControlMode
 from ..dt_core.values import BlockPreset, Control
 from . import compat, convert, lists, sockets
-from .inputs import file_input
+from .inputs import chosen_file, file_input
 
 
 class DTControlNet(io.ComfyNode):
@@ -161,14 +161,14 @@ class DTControlNet(io.ComfyNode):
         image: Any = None,
         control_stack: tuple[Control, ...] = (),
     ) -> io.NodeOutput:
-        file = control_file.strip() or control
+        file = chosen_file(control, control_file)
         kind = ControlInputType.from_label(input_type)
         pictures = () if image is None else convert.image_to_pictures(image)
-        if weight == 0 or (file == lists.NONE and not (kind and pictures)):
+        if weight == 0 or (not file and not (kind and pictures)):
             return io.NodeOutput(control_stack)
         blocks = tuple(name.strip() for name in own_target_blocks.split(",") if name.strip())
         added = Control(
-            file="" if file == lists.NONE else file,
+            file=file,
             weight=weight,
             start=start,
             end=end,

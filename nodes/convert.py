@@ -26,11 +26,7 @@ def mask_to_masks(mask: torch.Tensor) -> tuple[Mask, ...]:
 
 def values_to_image(pictures: Sequence[Picture]) -> torch.Tensor:
     """One IMAGE, float32 [B, H, W, 3]; all take the size of the first."""
-    size = pictures[0].size
-    image = torch.empty((len(pictures), size.height, size.width, 3), dtype=torch.float32)
-    for row, picture in zip(image, pictures, strict=True):
-        _copy(row, pixels.resize(picture.pixels, size.width, size.height))
-    return image
+    return _stacked([picture.pixels for picture in pictures])
 
 
 def masks_to_mask(masks: Sequence[Mask]) -> torch.Tensor:
@@ -49,10 +45,14 @@ def _copy(row: torch.Tensor, array: Any) -> None:
 
 def pictures_to_image(pictures: Sequence[WirePicture]) -> torch.Tensor:
     """One IMAGE, float32 [B, H, W, 3], of pictures; all take the size of the first."""
-    height, width = pictures[0].rgb.shape[:2]
-    image = torch.empty((len(pictures), height, width, 3), dtype=torch.float32)
-    for row, picture in zip(image, pictures, strict=True):
-        row.copy_(torch.from_numpy(pixels.resize(picture.rgb, width, height)))
+    return _stacked([picture.rgb for picture in pictures])
+
+
+def _stacked(arrays: Sequence[Any]) -> torch.Tensor:
+    height, width, channels = arrays[0].shape
+    image = torch.empty((len(arrays), height, width, channels), dtype=torch.float32)
+    for row, array in zip(image, arrays, strict=True):
+        _copy(row, pixels.resize(array, width, height))
     return image
 
 

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..dt_core.configuration import DEFAULTS
 from ..dt_core.settings import INTEGER_RANGES, Kind, setting
-from . import compat
+from . import compat, lists
 
 
 def file_input(input_id: str) -> Any:
@@ -22,6 +22,11 @@ def file_input(input_id: str) -> Any:
             "For servers that do not list what they have.",
         )
     )
+
+
+def chosen_file(listed: str, typed: str) -> str:
+    """The file of a list and the field beside it; "" where none is chosen."""
+    return typed.strip() or ("" if listed == lists.NONE else listed)
 
 
 def setting_input(name: str, input_id: str | None = None, **overrides: Any) -> Any:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..dt_core.choices import LoraMode
 from ..dt_core.values import Lora
 from . import compat, lists, sockets
-from .inputs import file_input
+from .inputs import chosen_file, file_input
 
 ROWS = ("", "_2", "_3", "_4")
 
@@ -65,9 +65,9 @@ class DTLoRA(io.ComfyNode):
     ) -> io.NodeOutput:
         added = []
         for key in ROWS:
-            file = row.get(f"lora_file{key}", "").strip() or row.get(f"lora{key}", lists.NONE)
+            file = chosen_file(row.get(f"lora{key}", lists.NONE), row.get(f"lora_file{key}", ""))
             weight = None if own_weights else row.get(f"weight{key}", 1.0)
-            if file != lists.NONE and weight != 0 and row.get(f"on{key}", True):
+            if file and weight != 0 and row.get(f"on{key}", True):
                 mode = LoraMode.from_label(row.get(f"mode{key}", LoraMode.ALL.label))
                 added.append(Lora(file, weight, mode))
         return io.NodeOutput((*lora_stack, *added))

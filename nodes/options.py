@@ -12,7 +12,7 @@ from ..dt_core.options import Options
 from ..dt_core.settings import Kind, setting
 from ..dt_core.themes import Theme
 from . import compat, lists, run, sockets
-from .inputs import file_input, setting_input
+from .inputs import chosen_file, file_input, setting_input
 
 CATEGORY = f"{sockets.CATEGORY}/options"
 
@@ -65,7 +65,7 @@ def _value(name: str, given: Any, typed: str) -> Any:
     if name == "resolution_dependent_shift":
         return _ON_OFF[given]
     if name in _TYPED_FILES:
-        return typed.strip() or ("" if given == lists.NONE else given)
+        return chosen_file(given, typed)
     if row.choices is not None:
         return row.choices.from_label(given)
     return given.strip() if row.kind is Kind.STR else given

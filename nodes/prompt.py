@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..dt_core import prompt
 from ..dt_core.families import family_of_file
 from ..dt_core.values import ModelChoice
-from . import compat, lists, sockets
+from . import compat, lists, run, sockets
 
 
 class DTPrompt(io.ComfyNode):
@@ -61,7 +61,7 @@ class DTPrompt(io.ComfyNode):
         if embedding != lists.NONE:
             text = prompt.with_keyword(text, embedding)
         notes = _notes(text, model) if model is not None else ()
-        return io.NodeOutput(text, ui={"drawthings_notes": notes} if notes else None)
+        return io.NodeOutput(text, ui=run.notes_ui(notes))
 
 
 def _notes(text: str, choice: ModelChoice) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..dt_core.values import Reference, numbered
-from . import compat, convert, sockets
+from . import compat, convert, run, sockets
 
 ROWS = ("", "_2", "_3", "_4")
 
@@ -68,9 +68,7 @@ class DTKontextReference(io.ComfyNode):
                     for picture in convert.image_to_pictures(pictures)
                 )
         lines = numbered(references, after_image=after_image)
-        return io.NodeOutput(
-            tuple(references), "\n".join(lines), ui={"drawthings_notes": lines} if lines else None
-        )
+        return io.NodeOutput(tuple(references), "\n".join(lines), ui=run.notes_ui(lines))
 
 
 def _picture(key: str) -> Any:

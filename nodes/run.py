@@ -11,7 +11,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -75,6 +75,11 @@ def errors_in_words() -> Iterator[None]:
         yield
     except DrawThingsError as error:
         raise Problem(str(error)) from error
+
+
+def notes_ui(notes: Sequence[str]) -> dict[str, Sequence[str]] | None:
+    """Sentences for the user in the form in which a node gives them to the front end."""
+    return {"drawthings_notes": notes} if notes else None
 
 
 @dataclass(slots=True)

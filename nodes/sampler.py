@@ -79,5 +79,5 @@ class DTSampler(io.ComfyNode):
             compat.blocked(NO_AUDIO) if sound is None else sound,
             result.seeds,
             compat.blocked(NO_ALPHA) if rgba is None else rgba,
-            ui={"drawthings_notes": notes} if notes else None,
+            ui=run.notes_ui(notes),
         )

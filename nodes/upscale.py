@@ -12,7 +12,7 @@ from ..dt_core.configuration import Configuration
 from ..dt_core.options import Options
 from ..dt_core.values import ModelChoice
 from . import compat, convert, lists, run, sockets
-from .inputs import file_input
+from .inputs import chosen_file, file_input
 
 FACTORS = {"native": upscale.NATIVE, "2": 2, "4": 4}
 
@@ -88,19 +88,13 @@ class DTUpscale(io.ComfyNode):
         settings = options.settings if options else Configuration()
         wish = upscale.Upscaling(
             settings.replace(model=model.model),
-            _file(upscaler, upscaler_file),
+            chosen_file(upscaler, upscaler_file),
             FACTORS[factor],
-            _file(face_restoration, face_restoration_file),
+            chosen_file(face_restoration, face_restoration_file),
         )
         with run.errors_in_words():
             first, plan = upscale.first(pictures, wish), partial(upscale.plan, pictures, wish)
             result = await run.generate(model.server, first, plan, cls.hidden.unique_id)
         finished = upscale.finished(result.pictures, result.plan)
         notes = result.notes
-        return io.NodeOutput(
-            convert.pictures_to_image(finished), ui={"drawthings_notes": notes} if notes else None
-        )
-
-
-def _file(chosen: str, typed: str) -> str:
-    return typed.strip() or ("" if chosen == lists.NONE else chosen)
+        return io.NodeOutput(convert.pictures_to_image(finished), ui=run.notes_ui(notes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..catalog import ControlInfo
-from ..hints import hint_name
+from ..hints import EDGE_DETECTOR, IMAGE_PROMPTS, hint_name
 from ..request import Resolved
 from ..values import Control
 from . import facts
@@ -47,7 +47,7 @@ def control_pictures(at: Resolved) -> Sentences:
 
 def _prefers_image(at: Resolved, control: Control, known: ControlInfo, kind: str) -> bool:
     """Whether the server makes the map from the input image although a picture came."""
-    if known.type in facts.IMAGE_PROMPTS or kind not in _FROM_IMAGE_FIRST:
+    if known.type in IMAGE_PROMPTS or kind not in _FROM_IMAGE_FIRST:
         return False
     return hint_name(control, at.catalog, with_image=True) is None
 
@@ -58,14 +58,14 @@ def _finds_input(at: Resolved, known: ControlInfo, kind: str, image: bool) -> bo
     adapter = known.type == "t2iadapter"
     if known.type == "llava":
         return shuffled or image
-    if known.type in facts.IMAGE_PROMPTS or known.type == "inject_kv":
+    if known.type in IMAGE_PROMPTS or known.type == "inject_kv":
         return shuffled
     if kind == "shuffle":  # VACE also works without
         return shuffled or (at.family is not None and at.family.is_video)
     if kind == "depth":
         return image and not adapter and not facts.lacks(at, facts.DEPTH_ESTIMATOR)
     if kind in {"scribble", "softedge"}:
-        return image and not adapter and not facts.lacks(at, facts.EDGE_DETECTOR)
+        return image and not adapter and not facts.lacks(at, EDGE_DETECTOR)
     if kind == "color":
         return image and adapter
     return image and kind in {"canny", "mlsd"} | _FROM_IMAGE_ONLY | _FROM_PICTURE_FIRST

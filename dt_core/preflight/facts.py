@@ -21,12 +21,7 @@ from ..values import Control
 REFERENCE_MODIFIERS = frozenset(
     {"kontext", "kontext_kv", "qwenimage_edit_plus", "qwenimage_edit_2511"}
 )
-# Controls that put pictures into the prompt or the attention, not a map beside the image.
-IMAGE_PROMPTS = frozenset(
-    {"ipadapterplus", "ipadapterfull", "ipadapterfaceidplus", "pulid", "redux", "llava"}
-)
 DEPTH_ESTIMATOR = "depth_anything_v2.0_f16.ckpt"
-EDGE_DETECTOR = "hed_f16.ckpt"
 _NO_GUIDANCE = frozenset(
     {
         Sampler.LCM,

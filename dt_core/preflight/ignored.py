@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import prompt
+from .. import frames, prompt
 from ..choices import Sampler, SeedMode
 from ..hints import hires_first_pass
 from ..request import Resolved
@@ -155,7 +155,7 @@ def causal_inference(at: Resolved) -> Sentences:
     if family is None or not settings["causal_inference_enabled"]:
         return
     if family.supports("causal_inference"):
-        latent_frames = max(0, settings["num_frames"] - 1) // family.temporal_scale + 1
+        latent_frames = frames.latent(family, max(1, settings["num_frames"]))
         block = settings["causal_inference"]
         pad = max(0, settings["causal_inference_pad"])
         if not block > 0 or block + pad >= latent_frames:

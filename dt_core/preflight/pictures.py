@@ -5,7 +5,6 @@ from __future__ import annotations
 from .. import frames, masks
 from ..request import Resolved
 from ..settings import setting
-from ..values import Size
 from . import facts
 from .findings import Check, Sentences, warning
 
@@ -32,7 +31,7 @@ def mask_alignment(at: Resolved) -> Sentences:
         return
     if family.latent_scale not in {_COARSE_PX, None}:
         return
-    size = Size(at.settings["start_width"], at.settings["start_height"])
+    size = at.size
     codes = masks.to_codes(mask, image.size, size) & 7
     cells = codes.reshape(size.height // _COARSE_PX, _COARSE_PX, size.width // _COARSE_PX, -1)
     if (cells.min(axis=(1, 3)) == cells.max(axis=(1, 3))).all():
