@@ -62,7 +62,7 @@ def sampling(step: int) -> Any:
 
 @contextmanager
 def answering(
-    *messages: Any, then: Callable[[grpc.ServicerContext], None] | None = None
+    *messages: Any, then: Callable[[grpc.ServicerContext], object] | None = None
 ) -> Iterator[tuple[ScriptedServer, Client]]:
     def generate(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         yield from messages
@@ -157,7 +157,7 @@ def test_a_signpost_that_we_do_not_know_is_passed_over() -> None:
 
 
 def failure_of(
-    *messages: Any, then: Callable[[grpc.ServicerContext], None] | None = None
+    *messages: Any, then: Callable[[grpc.ServicerContext], object] | None = None
 ) -> tuple[BaseException, int]:
     """What a generation raises, and how many whole pictures are kept."""
     with answering(*messages, then=then) as (_, client):
@@ -183,19 +183,16 @@ def test_a_picture_that_stops_in_the_middle_is_an_error_and_the_one_before_is_ke
 
 
 def test_a_torn_picture_is_a_tensor_error_and_the_server_is_told() -> None:
-    stopped = threading.Event()
-
-    def wait(context: grpc.ServicerContext) -> None:
-        context.add_callback(stopped.set)
-        stopped.wait(10)
-
     torn = Response(generatedImages=[picture()[:80]])
-    with answering(Response(generatedImages=[picture()]), torn, then=wait) as (_, client):
+    release = threading.Event()
+    messages = (Response(generatedImages=[picture()]), torn)
+    with answering(*messages, then=lambda _: release.wait(20)) as (server, client):
         job = client.generate(REQUEST)
         with pytest.raises(TensorError):
             list(job)
         assert len(job.images) == 1
-        assert stopped.wait(8)  # long before the server would give up
+        assert server.cancelled.wait(8)  # long before the server would end by itself
+        release.set()
 
 
 @pytest.mark.parametrize(
