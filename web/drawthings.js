@@ -1,39 +1,39 @@
-// Registers the extension. Every workflow also runs without it.
+// Registers our features, each an extension of its own. Every workflow also runs without them.
 import { app } from '../../scripts/app.js'
-import { api } from '../../scripts/api.js'
-import { foldRows, watchRows } from './fold.mjs'
-import { refreshServers } from './refresh.mjs'
+import { addStyle } from './lib/style.mjs'
+import { loadTexts } from './lib/text.mjs'
+import { look } from './features/look.mjs'
+import { preferences } from './features/preferences.mjs'
+import { fold } from './features/fold.mjs'
+import { refresh } from './features/refresh.mjs'
+import { pickers } from './features/pickers.mjs'
+import { browser } from './features/browser.mjs'
+import { matters } from './features/matters.mjs'
+import { recommend } from './features/recommend.mjs'
+import { status } from './features/status.mjs'
+import { progress } from './features/progress.mjs'
+import { notes } from './features/notes.mjs'
+import { sidebar } from './features/sidebar.mjs'
+import { exchange } from './features/exchange.mjs'
+import { convert } from './features/convert.mjs'
 
-/** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
-const extension = {
-  name: 'drawthingsnodes.main',
-  commands: [
-    {
-      id: 'drawthingsnodes.refresh',
-      label: 'Draw Things: refresh models',
-      icon: 'pi pi-refresh',
-      function: async () => {
-        const { severity, detail } = await refreshServers(api)
-        app.extensionManager.toast.add({ severity, summary: 'Draw Things', detail, life: 6000 })
-        await app.refreshComboInNodes()
-      },
-    },
-  ],
-  menuCommands: [{ path: ['Extensions', 'Draw Things'], commands: ['drawthingsnodes.refresh'] }],
-  nodeCreated(node) {
-    if (node.comfyClass !== 'DTLoRA') return
-    watchRows(/** @type {any} */ (node), () => app.canvas?.setDirty(true, true))
-  },
-  loadedGraphNode(node) {
-    if (node.comfyClass === 'DTLoRA') foldRows(/** @type {any} */ (node))
-  },
-  setup() {
-    // The backend sends this when a server told of models, LoRAs or controls that the
-    // lists do not have; chosen values stay.
-    api.addEventListener(/** @type {any} */ ('drawthingsnodes.lists'), () => {
-      void app.refreshComboInNodes()
-    })
-  },
+addStyle()
+await loadTexts()
+for (const feature of [
+  look,
+  preferences,
+  fold,
+  refresh,
+  pickers,
+  browser,
+  matters,
+  recommend,
+  status,
+  progress,
+  notes,
+  sidebar,
+  exchange,
+  convert,
+]) {
+  app.registerExtension(feature)
 }
-
-app.registerExtension(extension)

@@ -1,5 +1,6 @@
 // Folds the rows of DT LoRA that nothing uses yet. Comfort only: a hidden widget keeps and
 // sends its value.
+import { app } from '../../../scripts/app.js'
 
 const NONE = 'none'
 const ROWS = [2, 3, 4]
@@ -63,4 +64,16 @@ export function watchRows(node, redraw) {
     }
   }
   foldRows(node)
+}
+
+/** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
+export const fold = {
+  name: 'drawthingsnodes.fold',
+  nodeCreated(node) {
+    if (node.comfyClass !== 'DTLoRA') return
+    watchRows(/** @type {any} */ (node), () => app.canvas?.setDirty(true, true))
+  },
+  loadedGraphNode(node) {
+    if (node.comfyClass === 'DTLoRA') foldRows(/** @type {any} */ (node))
+  },
 }

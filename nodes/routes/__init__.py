@@ -1,0 +1,24 @@
+"""HTTP routes for our front end, all POST and all under one prefix.
+
+Each module of this package has a table ROUTES: path under the prefix, handler. They talk
+to servers that the user stored, to the default one, and to those that nodes of a run
+named; never to an address that only a request names.
+"""
+
+from __future__ import annotations
+
+from .. import compat
+from . import catalogs
+
+PREFIX = "/drawthingsnodes"
+MODULES = (catalogs,)
+
+
+def register() -> None:
+    """Add the routes to ComfyUI's server, if there is one."""
+    table = compat.routes()
+    if table is None:
+        return
+    for module in MODULES:
+        for path, handler in module.ROUTES.items():
+            table.post(PREFIX + path)(handler)

@@ -1,0 +1,89 @@
+"""What every route of ours checks before it does anything.
+
+ComfyUI refuses requests whose Origin is another host when it is reached by a loopback
+name. On top of that, a header that only our own page sends keeps "simple" requests of
+foreign pages out on every version: a page elsewhere cannot set it without asking first,
+and ComfyUI does not allow that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from ...dt_core.errors import DrawThingsError
+
+HEADER = "X-Draw-Things-Nodes"
+JSON_LIMIT = 8 * 1024 * 1024  # bytes; workflows with long prompts stay far below
+
+Body = Mapping[str, Any]
+Work = Callable[[Body], Any]
+
+_log = logging.getLogger("drawthings")
+
+
+class Refused(Exception):
+    """A request that is not ours to answer: HTTP status and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+def text(body: Body, key: str, default: str | None = None, limit: int = 4096) -> str:
+    """The string under `key`. Raises Refused if it is something else, or too long."""
+    value = body.get(key, default)
+    if not isinstance(value, str) or len(value) > limit:
+        raise Refused(400, f"{key!r} must be a text of at most {limit} characters.")
+    return value
+
+
+def json_route(work: Work) -> Callable[[Any], Awaitable[Any]]:
+    """A handler that takes a JSON object, does `work` in a thread and answers its result.
+
+    A DrawThingsError becomes status 400 with {"error": sentence, "code": its class}.
+    """
+
+    async def handler(request: Any) -> Any:
+        return await answered(request, lambda: _worked(request, work))
+
+    return handler
+
+
+async def answered(request: Any, work: Callable[[], Awaitable[Any]]) -> Any:
+    """The JSON answer of `work`, with every refusal in words."""
+    from aiohttp import web
+
+    try:
+        require_header(request)
+        return web.json_response(await work())
+    except Refused as refusal:
+        return web.json_response({"error": str(refusal), "code": "Refused"}, status=refusal.status)
+    except DrawThingsError as error:
+        return web.json_response({"error": str(error), "code": type(error).__name__}, status=400)
+
+
+def require_header(request: Any) -> None:
+    if HEADER not in request.headers:
+        raise Refused(403, f"The header {HEADER} is missing.")
+
+
+async def _worked(request: Any, work: Work) -> Any:
+    return await asyncio.to_thread(work, await _body(request))
+
+
+async def _body(request: Any) -> Body:
+    if request.content_type != "application/json":
+        raise Refused(415, "The body must be application/json.")
+    if (request.content_length or 0) > JSON_LIMIT:
+        raise Refused(413, f"The body may have {JSON_LIMIT} bytes.")
+    try:
+        body = json.loads(await request.content.read(JSON_LIMIT + 1))
+    except (ValueError, RecursionError):
+        raise Refused(400, "The body is no JSON.") from None
+    if not isinstance(body, dict):
+        raise Refused(400, "The body must be a JSON object.")
+    return body

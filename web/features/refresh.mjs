@@ -1,0 +1,40 @@
+// Asks the servers again what they have, and takes new lists over when the backend has them.
+import { app } from '../../../scripts/app.js'
+import { api } from '../../../scripts/api.js'
+import { call } from '../lib/backend.mjs'
+
+/** Ask every known server, and say how each answered. */
+async function refreshServers() {
+  const toast = app.extensionManager.toast
+  try {
+    /** @type {{ servers: { ok: boolean, sentence: string }[] }} */
+    const { servers } = await call('/refresh')
+    const severity = servers.every((server) => server.ok) ? 'success' : 'warn'
+    const detail = servers.map((server) => server.sentence).join('\n')
+    toast.add({ severity, summary: 'Draw Things', detail, life: 6000 })
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    toast.add({ severity: 'error', summary: 'Draw Things', detail, life: 6000 })
+  }
+  await app.refreshComboInNodes()
+}
+
+/** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
+export const refresh = {
+  name: 'drawthingsnodes.refresh',
+  commands: [
+    {
+      id: 'drawthingsnodes.refresh',
+      label: 'Draw Things: refresh models',
+      icon: 'pi pi-refresh',
+      function: refreshServers,
+    },
+  ],
+  menuCommands: [{ path: ['Extensions', 'Draw Things'], commands: ['drawthingsnodes.refresh'] }],
+  setup() {
+    // Sent when a server told of models, LoRAs or controls that the lists do not have.
+    api.addEventListener(/** @type {any} */ ('drawthingsnodes.lists'), () => {
+      void app.refreshComboInNodes()
+    })
+  },
+}
