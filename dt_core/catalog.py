@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 from .families import Family, family
 
 JsonObject = Mapping[str, Any]
+_KINDS = ("models", "loras", "controls", "embeddings", "upscalers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,38 @@ class Catalog:
             upscalers=_unique(_upscaler(row) for row in _rows(override.upscalers)),
         )
 
+    def to_json(self) -> dict[str, Any]:
+        """All of it in plain values, for `from_json`."""
+        return {
+            "greeting": self.greeting,
+            "server_identifier": self.server_identifier,
+            "browsable": self.browsable,
+            "files": sorted(self.files),
+            **{key: [dict(e.description) for e in getattr(self, key)] for key in _KINDS},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Catalog:
+        """What `to_json` gave; entries that are not understood are left out."""
+
+        def rows(key: str) -> Iterable[JsonObject]:
+            return _checked(data.get(key))
+
+        files = data.get("files")
+        return cls(
+            greeting=_text(data, "greeting"),
+            server_identifier=int(_number(data, "server_identifier") or 0),
+            browsable=data.get("browsable") is True,
+            files=frozenset(f for f in files if isinstance(f, str))
+            if isinstance(files, list)
+            else frozenset(),
+            models=_unique(_model(row) for row in rows("models")),
+            loras=_unique(_lora(row) for row in rows("loras")),
+            controls=_unique(_control(row) for row in rows("controls")),
+            embeddings=_unique(_embedding(row) for row in rows("embeddings")),
+            upscalers=_unique(_upscaler(row) for row in rows("upscalers")),
+        )
+
     def model(self, name: str) -> Model | None:
         """The model of that file name, or of that display name if only one has it."""
         return _find(self.models, name)
@@ -169,6 +202,10 @@ def _rows(data: bytes) -> Iterable[JsonObject]:
         rows = json.loads(data or b"[]")
     except (ValueError, RecursionError):
         return
+    yield from _checked(rows)
+
+
+def _checked(rows: Any) -> Iterable[JsonObject]:
     for row in rows if isinstance(rows, list) else ():
         if isinstance(row, dict) and isinstance(row.get("file"), str) and row["file"]:
             yield MappingProxyType(row)

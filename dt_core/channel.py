@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 
@@ -22,6 +22,7 @@ from .errors import (
     RequestError,
     SecretRejected,
     ServerUnreachable,
+    TlsMismatch,
     TrustError,
 )
 from .profile import ServerProfile, TlsMode
@@ -37,13 +38,22 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 )
 
 
+# What proves who the server is: nothing, the public stock certificate (hence nothing), a
+# pinned one, an own one on this very machine, a system authority.
+Trust = Literal["none", "stock", "pinned", "own", "system"]
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open channel and, in words, how it is secured."""
+    """An open channel and how it is secured: `security` in words, `trust` for programs."""
 
     channel: grpc.Channel
     security: str
-    encrypted: bool
+    trust: Trust
+
+    @property
+    def encrypted(self) -> bool:
+        return self.trust != "none"
 
 
 _connections: dict[tuple[str, TlsMode, str], Connection] = {}
@@ -98,24 +108,24 @@ def _open(profile: ServerProfile) -> Connection:
     if profile.tls is TlsMode.SYSTEM:
         credentials = grpc.ssl_channel_credentials()
         channel = grpc.secure_channel(profile.address, credentials, options=_OPTIONS)
-        return Connection(channel, "TLS, certificate of a system authority", encrypted=True)
+        return Connection(channel, "TLS, certificate of a system authority", "system")
     try:
         leaf = tls.fetch_leaf(profile)
     except tls.NotTls:
         if profile.tls is TlsMode.AUTOMATIC and not profile.fingerprint:
             return _plain(profile)
-        raise TrustError(
+        raise TlsMismatch(
             f"The server at {profile.address} does not speak TLS: choose "
             '"plain text" in DT Server, or start the server without --no-tls.'
         ) from None
     return _pinned(profile, leaf, _judge(profile, leaf))
 
 
-def _judge(profile: ServerProfile, leaf: tls.Leaf) -> str:
-    """In words, why the leaf is trusted; TrustError if it is not."""
+def _judge(profile: ServerProfile, leaf: tls.Leaf) -> tuple[str, Trust]:
+    """Why the leaf is trusted; TrustError if it is not."""
     if profile.fingerprint:
         if leaf.fingerprint == profile.fingerprint:
-            return "TLS, pinned certificate"
+            return "TLS, pinned certificate", "pinned"
         raise TrustError(
             f"The certificate of {profile.address} is not the pinned one: pinned is "
             f"{profile.fingerprint}, presented is {leaf.fingerprint}. If you changed it "
@@ -123,9 +133,9 @@ def _judge(profile: ServerProfile, leaf: tls.Leaf) -> str:
             "listening."
         )
     if leaf.fingerprint == tls.STOCK_FINGERPRINT:
-        return "TLS, public stock certificate"
+        return "TLS, public stock certificate", "stock"
     if profile.is_loopback:
-        return "TLS, self-made certificate on this machine"
+        return "TLS, self-made certificate on this machine", "own"
     raise TrustError(
         f"The server at {profile.address} presents its own certificate, SHA-256 "
         f"{leaf.fingerprint}. If that is your server's, put this into the fingerprint field "
@@ -136,16 +146,16 @@ def _judge(profile: ServerProfile, leaf: tls.Leaf) -> str:
 
 def _plain(profile: ServerProfile) -> Connection:
     channel = grpc.insecure_channel(profile.address, options=_OPTIONS)
-    return Connection(channel, "plain text", encrypted=False)
+    return Connection(channel, "plain text", "none")
 
 
-def _pinned(profile: ServerProfile, leaf: tls.Leaf, security: str) -> Connection:
+def _pinned(profile: ServerProfile, leaf: tls.Leaf, security: tuple[str, Trust]) -> Connection:
     # gRPC ignores the stock certificate's wildcard name, so the name it checks is set
     # to one the certificate has; the pinned leaf is what decides.
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
     channel = grpc.secure_channel(profile.address, credentials, options=options)
-    return Connection(channel, security, encrypted=True)
+    return Connection(channel, *security)
 
 
 def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
@@ -185,7 +195,7 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
 
 def _unavailable(profile: ServerProfile, details: str) -> DrawThingsError:
     if "WRONG_VERSION_NUMBER" in details:
-        return TrustError(
+        return TlsMismatch(
             f"The server at {profile.address} does not speak TLS: choose "
             '"plain text" or "automatic" in DT Server.'
         )

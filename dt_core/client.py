@@ -71,6 +71,11 @@ class Client:
         return self._connect().security
 
     @property
+    def trust(self) -> channel.Trust:
+        """What proves who the server is. Connects if needed."""
+        return self._connect().trust
+
+    @property
     def known_catalog(self) -> Catalog | None:
         """What the server last told, without asking it."""
         with self._lock:

@@ -9,6 +9,7 @@ DrawThingsError
     ├── ServerUnreachable  start the server, check address and port
     │   └── NoAnswer       it is there but silent: it may be busy
     ├── TrustError         TLS: the certificate is not the one that is trusted
+    │   └── TlsMismatch    one side speaks TLS and the other does not
     ├── SecretRejected     the shared secret is missing or wrong
     ├── ProtocolError      the server sent what the protocol does not allow
     ├── GenerationFailed   the server reported a failure
@@ -63,6 +64,10 @@ class NoAnswer(ServerUnreachable):
 
 class TrustError(ServerError):
     """The server's certificate is not one that the profile trusts."""
+
+
+class TlsMismatch(TrustError):
+    """One side speaks TLS and the other does not."""
 
 
 class SecretRejected(ServerError):

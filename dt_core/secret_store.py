@@ -48,11 +48,23 @@ class SecretStore:
         """The names in the file, sorted."""
         return tuple(sorted(self._read()))
 
+    def variable(self, name: str) -> str:
+        """The environment variable that comes before the file for that name."""
+        return _variable(name)
+
     def save(self, name: str, secret: str) -> None:
         """Store a secret in the file, readable by its owner only."""
+        self._write({**self._read(), name: secret})
+
+    def remove(self, name: str) -> None:
+        """Forget the secret of that name, if the file has one."""
+        secrets = self._read()
+        if secrets.pop(name, None) is not None:
+            self._write(secrets)
+
+    def _write(self, secrets: dict[str, str]) -> None:
         if self._path is None:
             raise SecretRejected("This secret store has no file: use the environment.")
-        secrets = {**self._read(), name: secret}
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_suffix(".new")
         draft.unlink(missing_ok=True)

@@ -55,6 +55,17 @@ def fetch_leaf(profile: ServerProfile) -> Leaf:
     return Leaf(pem, fingerprint, _usable_name(profile, pem))
 
 
+def speaks_tls(profile: ServerProfile) -> bool:
+    """Whether the server speaks TLS. Raises ServerUnreachable if nothing listens there."""
+    try:
+        fetch_leaf(profile)
+    except NotTls:
+        return False
+    except TrustError:
+        pass
+    return True
+
+
 def _usable_name(profile: ServerProfile, pem: str) -> str:
     """A name of the certificate that gRPC accepts (docs/protocol.md 8.3).
 

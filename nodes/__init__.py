@@ -71,5 +71,5 @@ class DrawThingsExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> DrawThingsExtension:
     routes.register()
-    lists.refresh_default()
+    lists.start()
     return DrawThingsExtension()

@@ -1,24 +1,32 @@
-"""The names that combos offer: read from memory, filled from catalogues in the background.
+"""What the servers have: in memory, kept on disk, filled from catalogues in the background.
 
 ComfyUI asks for node definitions several times per run, so they may not ask a server.
-When a catalogue brings new names, the open front ends are told to fetch the definitions
-again; a value that was chosen stays.
+When a catalogue brings news, the open front ends are told; a value that was chosen stays.
+A server that is away keeps its last known catalogue.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..dt_core.catalog import Catalog
 from ..dt_core.errors import DrawThingsError
 from ..dt_core.families import FAMILIES
-from ..dt_core.profile import ServerProfile, default_profile
-from . import clients, compat
+from ..dt_core.profile import ServerProfile
+from . import clients, compat, servers
 
 CHANGED_EVENT = "drawthingsnodes.lists"
 NONE = "none"
+FRESH_S = 60.0  # a catalogue of that age is not asked for again
+FILE_LIMIT = 64 * 1024 * 1024  # bytes; a catalogue of 10,000 entries has a tenth of it
+FORMAT = 1
 
 # The app's own, offered until a server has told what it has.
 OFFICIAL_UPSCALERS = (
@@ -54,7 +62,20 @@ class Lists:
     embeddings: tuple[str, ...] = ()
 
 
-_catalogs: dict[ServerProfile, Catalog] = {}
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a server told, and when (Unix time, s)."""
+
+    catalog: Catalog
+    asked_at: float
+
+    @property
+    def is_fresh(self) -> bool:
+        return time.time() - self.asked_at < FRESH_S
+
+
+_known: dict[ServerProfile, Known] = {}
+_asking: set[ServerProfile] = set()
 _lists = Lists()
 _lock = threading.Lock()
 
@@ -64,47 +85,88 @@ def current() -> Lists:
 
 
 def learn(profile: ServerProfile, catalog: Catalog) -> None:
-    """Take over what a server has; tells the front ends if that changes a list."""
-    global _lists  # the one snapshot that define_schema reads
+    """Take over what a server has; tells the front ends if that changes anything."""
+    before = known(profile)
     with _lock:
-        _catalogs[profile] = catalog
-        known = list(_catalogs.values())
-        lists = Lists(
-            models=_names([[m.file for m in c.models] for c in known]) or _official_models(),
-            loras=_names([[row.file for row in c.loras] for c in known]),
-            controls=_names([[row.file for row in c.controls] for c in known]),
-            upscalers=_names([[row.file for row in c.upscalers] for c in known])
-            or OFFICIAL_UPSCALERS,
-            face_restorers=_names([_face_restorers(c) for c in known]) or OFFICIAL_FACE_RESTORERS,
-            embeddings=_names([[e.keyword for e in c.embeddings if e.keyword] for c in known]),
-        )
-        changed, _lists = lists != _lists, lists
-    if changed:
+        _known[profile] = Known(catalog, time.time())
+    _collect()
+    if before is None or before.catalog != catalog:
+        _store(profile, catalog)
         compat.send_event(CHANGED_EVENT, {})
 
 
+def known(profile: ServerProfile) -> Known | None:
+    """What that server told last, in this process or an earlier one; None if never."""
+    with _lock:
+        if profile in _known:
+            return _known[profile]
+    stored = _load(profile)
+    if stored is None:
+        return None
+    with _lock:
+        kept = _known.setdefault(profile, stored)
+    _collect()
+    return kept
+
+
 def catalog(profile: ServerProfile) -> Catalog | None:
-    """What that server told last; None before it was asked."""
-    return _catalogs.get(profile)
+    """What that server told last; None if it never did."""
+    found = known(profile)
+    return found.catalog if found else None
 
 
-def _face_restorers(catalog: Catalog) -> list[str]:
+def _collect() -> None:
+    global _lists  # noqa: PLW0603 (the one snapshot that define_schema reads)
+    with _lock:
+        all_known = [entry.catalog for entry in _known.values()]
+        _lists = Lists(
+            models=_names([m.file for m in c.models] for c in all_known) or _official_models(),
+            loras=_names([row.file for row in c.loras] for c in all_known),
+            controls=_names([row.file for row in c.controls] for c in all_known),
+            upscalers=_names([row.file for row in c.upscalers] for c in all_known)
+            or OFFICIAL_UPSCALERS,
+            face_restorers=_names(face_restorers(c) for c in all_known) or OFFICIAL_FACE_RESTORERS,
+            embeddings=_names([e.keyword for e in c.embeddings if e.keyword] for c in all_known),
+        )
+
+
+def face_restorers(catalog: Catalog) -> list[str]:
     """Servers list them among their files only, without a description."""
-    return [name for name in catalog.files if name.startswith("restoreformer")]
+    return sorted(name for name in catalog.files if name.startswith("restoreformer"))
 
 
-def _names(lists: list[list[str]]) -> tuple[str, ...]:
+def _names(lists: Iterator[list[str]]) -> tuple[str, ...]:
     return tuple(sorted({name for names in lists for name in names}))
 
 
-def refresh_default() -> None:
-    """Ask the default server in the background; its absence is no error."""
+def start() -> None:
+    """Take up what the servers told last, and ask the default one in the background."""
     try:
-        profile = default_profile()
+        profile = servers.default_profile()
+        for server in servers.current().stored:
+            known(server.profile)
     except DrawThingsError as error:
         _log.warning("%s", error)
         return
-    threading.Thread(target=refresh, args=(profile,), name="drawthings-lists", daemon=True).start()
+    known(profile)
+    refresh_in_background(profile)
+
+
+def refresh_in_background(profile: ServerProfile) -> None:
+    """Ask a server, unless that is going on already; its absence is no error."""
+    with _lock:
+        if profile in _asking:
+            return
+        _asking.add(profile)
+
+    def ask() -> None:
+        try:
+            refresh(profile)
+        finally:
+            with _lock:
+                _asking.discard(profile)
+
+    threading.Thread(target=ask, name="drawthings-lists", daemon=True).start()
 
 
 def refresh(profile: ServerProfile) -> tuple[bool, str]:
@@ -121,3 +183,35 @@ def refresh(profile: ServerProfile) -> tuple[bool, str]:
         f"{profile.address} has {len(catalog.models)} models, {len(catalog.loras)} LoRAs and "
         f"{len(catalog.controls)} ControlNets."
     )
+
+
+def _place(profile: ServerProfile) -> Path:
+    digest = hashlib.sha256(repr(profile).encode()).hexdigest()[:32]
+    return compat.user_folder() / "catalogs" / f"{digest}.json"
+
+
+def _store(profile: ServerProfile, catalog: Catalog) -> None:
+    path = _place(profile)
+    text = json.dumps({"format": FORMAT, "asked_at": time.time(), "catalog": catalog.to_json()})
+    if len(text) > FILE_LIMIT:
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{threading.get_ident()}.new")
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:  # a list that is not kept is no reason to fail
+        _log.info("The list of %s could not be kept: %s", profile.address, error)
+
+
+def _load(profile: ServerProfile) -> Known | None:
+    path = _place(profile)
+    try:
+        if path.stat().st_size > FILE_LIMIT:
+            return None
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if data["format"] != FORMAT:
+            return None
+        return Known(Catalog.from_json(data["catalog"]), float(data["asked_at"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None

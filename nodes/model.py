@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dt_core.profile import ServerProfile, default_profile
+from ..dt_core.profile import ServerProfile
 from ..dt_core.values import ModelChoice
-from . import compat, lists, sockets
+from . import compat, lists, run, servers, sockets
 from .inputs import file_input
 
 
@@ -23,7 +23,8 @@ class DTModelLoader(io.ComfyNode):
                 sockets.Server.Input(
                     "server",
                     optional=True,
-                    tooltip="Without one: the server of DRAWTHINGS_SERVER, else localhost:7859.",
+                    tooltip="Without one: your default server of the sidebar, else the one of "
+                    "DRAWTHINGS_SERVER, else localhost:7859.",
                 ),
                 io.Combo.Input(
                     "model",
@@ -44,9 +45,12 @@ class DTModelLoader(io.ComfyNode):
     def execute(
         cls, model: str, model_file: str = "", server: ServerProfile | None = None
     ) -> io.NodeOutput:
-        return io.NodeOutput(ModelChoice(server or default_profile(), model_file.strip() or model))
+        with run.errors_in_words():
+            profile = server or servers.default_profile()
+        return io.NodeOutput(ModelChoice(profile, model_file.strip() or model))
 
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
-        """Without a DT Server the environment decides, so it belongs to the key."""
-        return repr(default_profile())
+        """Without a DT Server the default one counts, so it belongs to the key."""
+        with run.errors_in_words():
+            return repr(servers.default_profile())

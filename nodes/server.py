@@ -5,7 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dt_core.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
-from . import compat, sockets
+from . import compat, run, servers, sockets
+
+AS_ABOVE = "as above"
 
 
 class DTServer(io.ComfyNode):
@@ -51,12 +53,42 @@ class DTServer(io.ComfyNode):
                         "stock certificate of Draw Things is expected.",
                     )
                 ),
+                io.Combo.Input(
+                    "saved_server",
+                    options=[AS_ABOVE, *servers.names()],
+                    default=AS_ABOVE,
+                    optional=True,
+                    tooltip="A server that you stored in the Draw Things tab of the sidebar. "
+                    "With one chosen, the fields above do not count.",
+                ),
             ],
             outputs=[sockets.Server.Output(display_name="server", tooltip="To DT Model Loader.")],
         )
 
     @classmethod
+    def validate_inputs(cls, saved_server: str = AS_ABOVE) -> bool | str:
+        """Names of stored servers come and go, so they are looked up here."""
+        if saved_server in (AS_ABOVE, "") or saved_server in servers.names():
+            return True
+        return f"No server named {saved_server!r} is stored here: add it in the sidebar."
+
+    @classmethod
     def execute(
-        cls, address: str, tls: str, secret_name: str = "", fingerprint: str = ""
+        cls,
+        address: str,
+        tls: str,
+        secret_name: str = "",
+        fingerprint: str = "",
+        saved_server: str = AS_ABOVE,
     ) -> io.NodeOutput:
-        return io.NodeOutput(ServerProfile(address, TlsMode(tls), secret_name.strip(), fingerprint))
+        with run.errors_in_words():
+            if saved_server not in (AS_ABOVE, ""):
+                return io.NodeOutput(servers.named(saved_server))
+            return io.NodeOutput(
+                ServerProfile(address, TlsMode(tls), secret_name.strip(), fingerprint)
+            )
+
+    @classmethod
+    def fingerprint_inputs(cls, saved_server: str = AS_ABOVE, **_inputs: object) -> str:
+        """What is stored under the name can change."""
+        return repr(servers.current().find(saved_server) if saved_server != AS_ABOVE else None)

@@ -8,10 +8,10 @@ named; never to an address that only a request names.
 from __future__ import annotations
 
 from .. import compat
-from . import catalogs
+from . import catalogs, servers
 
 PREFIX = "/drawthingsnodes"
-MODULES = (catalogs,)
+MODULES = (catalogs, servers)
 
 
 def register() -> None:

@@ -2,20 +2,158 @@
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ...dt_core.profile import default_profile
-from .. import clients, lists
+from ...dt_core.catalog import Catalog
+from ...dt_core.client import Client
+from ...dt_core.errors import (
+    DrawThingsError,
+    NoAnswer,
+    SecretRejected,
+    ServerUnreachable,
+    TlsMismatch,
+    TrustError,
+)
+from ...dt_core.families import family
+from ...dt_core.profile import ServerProfile, TlsMode
+from ...dt_core.tls import speaks_tls
+from .. import clients, lists, servers
+from .asked import UnknownServer, profile_of
 from .guard import Body, json_route
+
+STATUS_TIMEOUT_S = 8.0
+NAME_LIMIT = 200  # characters of a name that a server gave
+ENTRIES_LIMIT = 20_000
+
+_CODES: tuple[tuple[type[DrawThingsError], str], ...] = (
+    (TlsMismatch, "tls_mismatch"),
+    (TrustError, "certificate"),
+    (SecretRejected, "wrong_secret"),
+    (NoAnswer, "busy"),
+    (ServerUnreachable, "unreachable"),
+    (UnknownServer, "unknown_server"),
+)
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
 
 
 def refresh(_body: Body) -> Any:
     """Ask every known server for its catalogue; a sentence for each."""
-    profiles = list(dict.fromkeys([*clients.known_profiles(), default_profile()]))
+    profiles = list(dict.fromkeys([*clients.known_profiles(), servers.default_profile()]))
     with ThreadPoolExecutor(len(profiles)) as pool:
         outcomes = list(pool.map(lists.refresh, profiles))
     return {"servers": [{"ok": ok, "sentence": sentence} for ok, sentence in outcomes]}
 
 
-ROUTES = {"/refresh": json_route(refresh)}
+def status(body: Body) -> Any:
+    """How a server is, asked just now."""
+    try:
+        profile = profile_of(body)
+    except DrawThingsError as error:
+        return _failed(error, "", "")
+    name = next((s.name for s in servers.current().stored if s.profile == profile), "")
+    try:
+        secret = clients.secrets().lookup(profile.secret_name)
+    except SecretRejected as error:
+        return _failed(error, name, profile.address, "secret_not_stored")
+    # A client of its own: a short patience that no running generation shares.
+    client = Client(profile, secret=secret, name="ComfyUI")
+    client.echo_timeout_s = STATUS_TIMEOUT_S
+    try:
+        trust = client.trust
+        started = time.perf_counter()
+        catalog = client.echo()
+        latency_ms = (time.perf_counter() - started) * 1e3
+    except DrawThingsError as error:
+        code = "tls_mismatch" if _wants_tls(profile, error) else ""
+        return _failed(error, name, profile.address, code)
+    lists.learn(profile, catalog)
+    return {
+        "code": "connected" if catalog.browsable else "browsing_off",
+        "sentence": "",
+        "name": name,
+        "address": profile.address,
+        "latency_ms": round(latency_ms, 1),
+        "tls": trust,
+        "models": len(catalog.models),
+        "loras": len(catalog.loras),
+        "controls": len(catalog.controls),
+    }
+
+
+def _wants_tls(profile: ServerProfile, error: DrawThingsError) -> bool:
+    """Whether plain text failed because the server speaks TLS: it just hangs up then."""
+    if profile.tls is not TlsMode.PLAIN or not isinstance(error, ServerUnreachable):
+        return False
+    try:
+        return speaks_tls(profile)
+    except DrawThingsError:
+        return False
+
+
+def _failed(error: DrawThingsError, name: str, address: str, code: str = "") -> Any:
+    found = code or next((code for kind, code in _CODES if isinstance(error, kind)), "failed")
+    return {"code": found, "sentence": str(error), "name": name, "address": address}
+
+
+def catalog(body: Body) -> Any:
+    """What a server has, at once: as it told last. News are fetched in the background."""
+    profile = profile_of(body)
+    known = lists.known(profile)
+    if known is None or not known.is_fresh or body.get("refresh") is True:
+        lists.refresh_in_background(profile)
+    if known is None:
+        return {"known": False, "address": profile.address}
+    return {
+        "known": True,
+        "address": profile.address,
+        "stale": not known.is_fresh,
+        "asked_at": known.asked_at,
+        "browsable": known.catalog.browsable,
+        **_entries(known.catalog),
+    }
+
+
+def _entries(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    def rows(entries: Iterable[Any], *more: str) -> list[dict[str, Any]]:
+        return [_entry(entry, catalog, more) for entry in entries][:ENTRIES_LIMIT]
+
+    return {
+        "models": rows(catalog.models, "modifier"),
+        "loras": rows(catalog.loras, "modifier", "default_weight", "lower_weight", "upper_weight"),
+        "controls": rows(catalog.controls, "modifier", "type"),
+        "upscalers": rows(catalog.upscalers, "scale_factor"),
+        "face_restorers": [
+            {"file": clean(file), "name": clean(file), "installed": True}
+            for file in lists.face_restorers(catalog)
+        ],
+        "embeddings": rows((e for e in catalog.embeddings if e.keyword), "keyword"),
+    }
+
+
+def _entry(entry: Any, catalog: Catalog, more: tuple[str, ...]) -> dict[str, Any]:
+    version = getattr(entry, "version", "")
+    row = family(version)
+    return {
+        "file": entry.file,
+        "name": clean(entry.name),
+        "family": clean(version),
+        "family_name": row.name if row else clean(version),
+        "installed": entry.file in catalog.files or not catalog.files,
+        **{key: getattr(entry, key) for key in more},
+    }
+
+
+def clean(name: str) -> str:
+    """A server's text as it may be shown: bounded, without control characters."""
+    return _INVISIBLE.sub(" ", name)[:NAME_LIMIT]
+
+
+ROUTES = {
+    "/refresh": json_route(refresh),
+    "/status": json_route(status),
+    "/catalog": json_route(catalog),
+}

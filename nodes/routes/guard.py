@@ -63,7 +63,8 @@ async def answered(request: Any, work: Callable[[], Awaitable[Any]]) -> Any:
     except Refused as refusal:
         return web.json_response({"error": str(refusal), "code": "Refused"}, status=refusal.status)
     except DrawThingsError as error:
-        return web.json_response({"error": str(error), "code": type(error).__name__}, status=400)
+        status = 403 if type(error).__name__ == "UnknownServer" else 400
+        return web.json_response({"error": str(error), "code": type(error).__name__}, status=status)
 
 
 def require_header(request: Any) -> None:

@@ -1,0 +1,55 @@
+"""Which server a request of our page means, and whether it may be asked.
+
+A server is null (the default one), {"saved": name} or what the fields of DT Server hold.
+Only stored servers, the default one and those that nodes of a run used are asked: so no
+page can make ComfyUI connect to an address of its choice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dt_core.errors import DrawThingsError
+from ...dt_core.profile import ServerProfile, TlsMode
+from .. import clients, servers
+from .guard import Body, Refused, text
+
+
+class UnknownServer(DrawThingsError):
+    """An address that only the request names."""
+
+
+def profile_of(body: Body) -> ServerProfile:
+    """The profile that `body["server"]` means.
+
+    Raises UnknownServer if it is not one that may be asked, SettingsError if it cannot be.
+    """
+    server: Any = body.get("server")
+    if server is None:
+        return servers.default_profile()
+    if not isinstance(server, dict):
+        raise Refused(400, "'server' must be null or an object.")
+    if "saved" in server:
+        return servers.named(text(server, "saved"))
+    modes = {mode.value: mode for mode in TlsMode}
+    tls = text(server, "tls", TlsMode.AUTOMATIC.value)
+    if tls not in modes:
+        raise Refused(400, f"'tls' must be one of: {', '.join(modes)}.")
+    profile = ServerProfile(
+        text(server, "address"),
+        modes[tls],
+        text(server, "secret_name", "").strip(),
+        text(server, "fingerprint", ""),
+    )
+    if profile not in allowed():
+        raise UnknownServer(
+            f"{profile.address} is not in your list of servers and has not been used yet: add "
+            "it in the Draw Things tab of the sidebar, or run the graph once."
+        )
+    return profile
+
+
+def allowed() -> set[ServerProfile]:
+    """The servers that may be asked without a run."""
+    stored = (server.profile for server in servers.current().stored)
+    return {servers.default_profile(), *stored, *clients.known_profiles()}

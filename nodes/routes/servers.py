@@ -1,0 +1,68 @@
+"""The user's list of servers. A secret goes in and never comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dt_core import profile as profiles
+from .. import lists, servers
+from ..servers import Servers
+from .guard import Body, json_route, text
+
+SECRET_LIMIT = 1024  # characters
+
+
+def listed(_body: Body) -> Any:
+    """The stored servers, and the one of the environment."""
+    return _answer(servers.current())
+
+
+def save(body: Body) -> Any:
+    """Add or change a server; without "secret" the stored one is kept, "" removes it."""
+    secret = text(body, "secret", "", SECRET_LIMIT) if body.get("secret") is not None else None
+    name = text(body, "name")
+    changed = servers.save(
+        name,
+        text(body, "address"),
+        text(body, "tls", "automatic"),
+        text(body, "fingerprint", ""),
+        was=text(body, "was", ""),
+        secret=secret,
+    )
+    lists.refresh_in_background(servers.named(name.strip()))
+    return _answer(changed)
+
+
+def remove(body: Body) -> Any:
+    return _answer(servers.remove(text(body, "name")))
+
+
+def make_default(body: Body) -> Any:
+    return _answer(servers.make_default(text(body, "name")))
+
+
+def _answer(current: Servers) -> Any:
+    builtin = profiles.default_profile()
+    rows = [("", builtin), *((row.name, row.profile) for row in current.stored)]
+    return {
+        "servers": [
+            {
+                "name": name,
+                "address": profile.address,
+                "tls": profile.tls.value,
+                "fingerprint": profile.fingerprint,
+                "secret": servers.secret_state(profile),
+                "default": name == current.default,
+                "builtin": not name,
+            }
+            for name, profile in rows
+        ]
+    }
+
+
+ROUTES = {
+    "/servers": json_route(listed),
+    "/servers/save": json_route(save),
+    "/servers/remove": json_route(remove),
+    "/servers/default": json_route(make_default),
+}

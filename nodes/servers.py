@@ -1,0 +1,210 @@
+"""The servers that the user stored: names, addresses, trust, and which one is the default.
+
+They live in a file that no route serves; their secrets in another one (`clients.secrets`),
+under the server's name. Workflows may name a stored server instead of an address.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..dt_core import profile as profiles
+from ..dt_core.errors import SettingsError
+from ..dt_core.profile import ServerProfile, TlsMode
+from . import clients, compat
+
+SERVERS_FILE = "servers.json"
+NAME_LIMIT = 64  # characters
+SERVERS_LIMIT = 200
+
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredServer:
+    """One server of the user's list."""
+
+    name: str
+    profile: ServerProfile
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The list, and the name of the default; "" where the environment decides."""
+
+    stored: tuple[StoredServer, ...] = ()
+    default: str = ""
+
+    def find(self, name: str) -> StoredServer | None:
+        return next((server for server in self.stored if server.name == name), None)
+
+
+def current() -> Servers:
+    """What the file holds. Raises SettingsError if it is damaged."""
+    try:
+        data = json.loads(_path().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Servers()
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"The list of servers cannot be read ({type(error).__name__}): mend or remove "
+            f"{SERVERS_FILE} in the folder user/__drawthings."
+        ) from None
+    rows = data.get("servers") if isinstance(data, dict) else None
+    stored = tuple(_stored(row) for row in rows) if isinstance(rows, list) else ()
+    default = data.get("default") if isinstance(data, dict) else ""
+    names = {server.name for server in stored}
+    return Servers(stored, default if isinstance(default, str) and default in names else "")
+
+
+def names() -> tuple[str, ...]:
+    """The names, for a combo; none where the file is damaged."""
+    try:
+        return tuple(server.name for server in current().stored)
+    except SettingsError:
+        return ()
+
+
+def named(name: str) -> ServerProfile:
+    """The stored server of that name. Raises SettingsError if there is none."""
+    server = current().find(name)
+    if server is None:
+        raise SettingsError(
+            f"No server named {name!r} is stored here: add it in the Draw Things tab of the "
+            "sidebar, or choose another one in DT Server."
+        )
+    return server.profile
+
+
+def default_profile() -> ServerProfile:
+    """The user's default server, else that of DRAWTHINGS_SERVER, else localhost:7859."""
+    servers = current()
+    chosen = servers.find(servers.default) if servers.default else None
+    return chosen.profile if chosen else profiles.default_profile()
+
+
+def save(
+    name: str,
+    address: str,
+    tls: str,
+    fingerprint: str = "",
+    *,
+    was: str = "",
+    secret: str | None = None,
+) -> Servers:
+    """Add a server, or change the one that was called `was`.
+
+    `secret` None keeps the stored secret, "" removes it. Raises SettingsError for a name
+    that is empty, taken or too long, and for an address that cannot be.
+    """
+    name = _checked_name(name)
+    modes = {mode.value: mode for mode in TlsMode}
+    if tls not in modes:
+        raise SettingsError(f"TLS is one of: {', '.join(modes)}.")
+    with _lock:
+        servers = current()
+        if name != was and servers.find(name):
+            raise SettingsError(f"There is a server named {name!r} already: choose another name.")
+        if not servers.find(was) and len(servers.stored) >= SERVERS_LIMIT:
+            raise SettingsError(f"{SERVERS_LIMIT} servers are stored: remove one first.")
+        secrets = clients.secrets()
+        kept = secrets.names()
+        if secret is None and was != name and was in kept:
+            secret = secrets.lookup(was)
+        has_secret = bool(secret) if secret is not None else name in kept
+        profile = ServerProfile(
+            address, modes[tls], name if has_secret or _in_environment(name) else "", fingerprint
+        )
+        if secret:
+            secrets.save(name, secret)
+        elif secret == "":
+            secrets.remove(name)
+        if was and was != name:
+            secrets.remove(was)
+        changed = StoredServer(name, profile)
+        rows = [changed if row.name == was else row for row in servers.stored]
+        if changed not in rows:
+            rows.append(changed)
+        default = name if servers.default == was and was else servers.default
+        return _write(Servers(tuple(rows), default))
+
+
+def remove(name: str) -> Servers:
+    """Forget a server and its secret."""
+    with _lock:
+        servers = current()
+        clients.secrets().remove(name)
+        rows = tuple(row for row in servers.stored if row.name != name)
+        return _write(Servers(rows, "" if servers.default == name else servers.default))
+
+
+def make_default(name: str) -> Servers:
+    """Let nodes without a DT Server use that one; "" gives the choice back."""
+    if name:
+        named(name)
+    with _lock:
+        return _write(replace(current(), default=name))
+
+
+def secret_state(profile: ServerProfile) -> str:
+    """Where the server's secret comes from: "environment", "stored" or "none"."""
+    if _in_environment(profile.secret_name):
+        return "environment"
+    stored = bool(profile.secret_name) and profile.secret_name in clients.secrets().names()
+    return "stored" if stored else "none"
+
+
+def _in_environment(name: str) -> bool:
+    return clients.secrets().variable(name) in os.environ
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= NAME_LIMIT or re.search(r"[\x00-\x1f\x7f]", name):
+        raise SettingsError(f"A server needs a name of 1 to {NAME_LIMIT} characters.")
+    return name
+
+
+def _stored(row: Any) -> StoredServer:
+    try:
+        profile = ServerProfile(
+            row["address"],
+            TlsMode(row.get("tls", TlsMode.AUTOMATIC.value)),
+            row.get("secret_name", ""),
+            row.get("fingerprint", ""),
+        )
+        return StoredServer(_checked_name(row["name"]), profile)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise SettingsError(
+            "The list of servers holds an entry that cannot be read: mend or remove "
+            f"{SERVERS_FILE} in the folder user/__drawthings."
+        ) from None
+
+
+def _write(servers: Servers) -> Servers:
+    rows = [
+        {
+            "name": server.name,
+            "address": server.profile.address,
+            "tls": server.profile.tls.value,
+            "fingerprint": server.profile.fingerprint,
+            "secret_name": server.profile.secret_name,
+        }
+        for server in servers.stored
+    ]
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps({"default": servers.default, "servers": rows}, indent=1), "utf-8")
+    draft.replace(path)
+    return servers
+
+
+def _path() -> Path:
+    return compat.user_folder() / SERVERS_FILE

@@ -1,0 +1,217 @@
+"""The HTTP routes as a page, a foreign page and a script would use them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from drawthings.dt_core.profile import ADDRESS_VARIABLE
+from drawthings.dt_core.simulator import Simulator
+from drawthings.nodes import clients, compat, lists
+from drawthings.nodes.routes import MODULES, PREFIX
+from drawthings.nodes.routes.guard import HEADER
+
+SECRET = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user folder of its own, and no server on the default port."""
+    monkeypatch.setattr(compat, "user_folder", lambda: tmp_path)
+    monkeypatch.setenv(ADDRESS_VARIABLE, "plain://127.0.0.1:1")
+    monkeypatch.setattr(lists, "_known", {})
+    monkeypatch.setattr(clients, "_clients", {})
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator(secret=SECRET, tls=True) as running:
+        yield running
+
+
+def asked(path: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+    """Status and JSON of one POST, with our header unless other ones are given."""
+
+    async def ask() -> tuple[int, Any]:
+        app = web.Application()
+        for module in MODULES:
+            for route, handler in module.ROUTES.items():
+                app.router.add_post(PREFIX + route, handler)
+        async with TestClient(TestServer(app)) as client:
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            given = {HEADER: "1", "Content-Type": "application/json"}
+            answer = await client.post(
+                PREFIX + path, data=BytesIO(content), headers=given if headers is None else headers
+            )
+            return answer.status, await answer.json()
+
+    return asyncio.run(ask())
+
+
+def stored(simulator: Simulator, secret: str | None = SECRET) -> Any:
+    status, answer = asked(
+        "/servers/save",
+        {"name": "studio", "address": simulator.address, "tls": "automatic", "secret": secret},
+    )
+    assert status == 200, answer
+    return answer
+
+
+ALL_ROUTES = sorted(route for module in MODULES for route in module.ROUTES)
+
+
+@pytest.mark.parametrize("route", ALL_ROUTES)
+def test_a_page_without_our_header_gets_nothing(route: str) -> None:
+    status, answer = asked(route, {}, {"Content-Type": "application/json"})
+    assert status == 403
+    assert HEADER in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"{}", "text/plain", 415),
+        (b"[]", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (b'"' + b"x" * (8 << 20) + b'"', "application/json", 413),
+    ],
+)
+def test_what_is_no_json_object_is_refused_in_words(
+    body: bytes, content_type: str, status: int
+) -> None:
+    given, answer = asked("/servers", body, {HEADER: "1", "Content-Type": content_type})
+    assert given == status
+    assert answer["error"].endswith(".")
+
+
+def test_a_stored_server_is_listed_with_its_secret_only_told_to_be_there(
+    simulator: Simulator, folder: Path
+) -> None:
+    answer = stored(simulator)
+
+    assert [row["name"] for row in answer["servers"]] == ["", "studio"]
+    assert answer["servers"][1]["secret"] == "stored"
+    assert SECRET not in json.dumps(answer)
+    assert SECRET not in (folder / "servers.json").read_text("utf-8")
+    assert (folder / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+def test_renaming_keeps_the_secret_and_the_default_and_removing_forgets_both(
+    simulator: Simulator, folder: Path
+) -> None:
+    stored(simulator)
+    asked("/servers/default", {"name": "studio"})
+    _, renamed = asked(
+        "/servers/save", {"name": "attic", "was": "studio", "address": simulator.address}
+    )
+    assert [(row["name"], row["secret"], row["default"]) for row in renamed["servers"]] == [
+        ("", "none", False),
+        ("attic", "stored", True),
+    ]
+    assert asked("/status", {"server": None})[1]["code"] == "connected"
+
+    _, removed = asked("/servers/remove", {"name": "attic"})
+    assert [(row["name"], row["default"]) for row in removed["servers"]] == [("", True)]
+    assert json.loads((folder / "secrets.json").read_text("utf-8")) == {}
+
+
+def test_a_taken_name_and_an_impossible_address_are_refused(simulator: Simulator) -> None:
+    stored(simulator)
+    status, answer = asked("/servers/save", {"name": "studio", "address": "elsewhere"})
+    assert (status, answer["code"]) == (400, "SettingsError")
+    status, answer = asked("/servers/save", {"name": "x", "address": "http://a/b"})
+    assert status == 400
+    assert "not a server address" in answer["error"]
+
+
+def test_a_damaged_list_of_servers_is_told_in_words(folder: Path) -> None:
+    (folder / "servers.json").write_text("{", "utf-8")
+    status, answer = asked("/servers", {})
+    assert status == 400
+    assert "servers.json" in answer["error"]
+
+
+@pytest.mark.parametrize("route", ["/catalog", "/status"])
+def test_an_address_that_only_the_request_names_is_not_asked(
+    route: str, simulator: Simulator
+) -> None:
+    status, answer = asked(route, {"server": {"address": simulator.address}})
+    assert (status, answer["code"]) in {(403, "UnknownServer"), (200, "unknown_server")}
+    assert not clients.known_profiles()
+
+
+def test_status_tells_each_state_apart(simulator: Simulator, folder: Path) -> None:
+    stored(simulator)
+    good = asked("/status", {"server": {"saved": "studio"}})[1]
+    assert good["code"] == "connected"
+    assert good["tls"] == "own"  # the simulator's, on this machine
+    assert good["latency_ms"] > 0
+    assert good["models"] > 50
+
+    stored_again = {"name": "studio", "was": "studio", "address": simulator.address}
+    asked("/servers/save", {**stored_again, "secret": "wrong"})
+    assert asked("/status", {"server": {"saved": "studio"}})[1]["code"] == "wrong_secret"
+
+    (folder / "secrets.json").write_text("{}", "utf-8")
+    assert asked("/status", {"server": {"saved": "studio"}})[1]["code"] == "secret_not_stored"
+
+    assert asked("/status", {"server": None})[1]["code"] == "unreachable"
+
+
+def test_status_tells_a_tls_mismatch_both_ways_and_a_foreign_certificate() -> None:
+    def state(simulator: Simulator, tls: str, fingerprint: str = "") -> str:
+        asked("/servers/remove", {"name": "s"})
+        asked(
+            "/servers/save",
+            {"name": "s", "address": simulator.address, "tls": tls, "fingerprint": fingerprint},
+        )
+        code: str = asked("/status", {"server": {"saved": "s"}})[1]["code"]
+        return code
+
+    with Simulator() as plain:
+        assert state(plain, "TLS") == "tls_mismatch"
+        assert state(plain, "automatic") == "connected"
+    with Simulator(tls=True) as encrypted:
+        assert state(encrypted, "plain text") == "tls_mismatch"
+        assert state(encrypted, "TLS", "0" * 64) == "certificate"
+    with Simulator(model_browser=False) as shy:
+        assert state(shy, "automatic") == "browsing_off"
+
+
+def test_the_catalogue_names_files_names_and_families(simulator: Simulator) -> None:
+    stored(simulator)
+    asked("/status", {"server": {"saved": "studio"}})
+    _, answer = asked("/catalog", {"server": {"saved": "studio"}})
+
+    assert answer["known"]
+    assert not answer["stale"]
+    model = next(row for row in answer["models"] if "z_image" in row["file"])
+    assert model["name"]
+    assert model["family_name"] == "Z Image"
+    assert model["installed"]
+    assert {"default_weight", "lower_weight"} <= answer["loras"][0].keys()
+
+
+def test_a_server_that_is_away_keeps_its_list_over_a_restart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Simulator() as simulator:
+        server = {"name": "s", "address": simulator.address}
+        asked("/servers/save", server)
+        asked("/status", {"server": {"saved": "s"}})
+    monkeypatch.setattr(lists, "_known", {})  # as a new process starts
+
+    _, answer = asked("/catalog", {"server": {"saved": "s"}})
+
+    assert answer["known"]
+    assert len(answer["models"]) > 50
+    assert answer["models"][0]["file"] in lists.current().models
