@@ -71,12 +71,11 @@ def preview_side() -> int:
     return int(getattr(args, "preview_size", 512))
 
 
-def progress_text(text: str, node_id: str | None) -> None:
-    """A line on the node, shown until the run ends; nothing where there is no such thing."""
+def send_to_client(name: str, data: dict[str, Any]) -> None:
+    """Tell the front end that queued the running prompt; safe from any thread."""
     instance: Any = getattr(PromptServer, "instance", None)
-    send = getattr(instance, "send_progress_text", None)
-    if send is not None and node_id is not None:
-        send(text, node_id, sid=instance.client_id)
+    if instance is not None and instance.client_id is not None:
+        instance.send_sync(name, data, instance.client_id)
 
 
 def send_event(name: str, data: dict[str, Any]) -> None:
@@ -90,3 +89,21 @@ def routes() -> Any:
     """ComfyUI's route table; None without a server."""
     instance = getattr(PromptServer, "instance", None)
     return None if instance is None else instance.routes
+
+
+def metadata_allowed() -> bool:
+    """Whether the user lets pictures say how they were made (--disable-metadata)."""
+    from comfy.cli_args import args
+
+    return not getattr(args, "disable_metadata", False)
+
+
+def save_place(prefix: str, width: int, height: int) -> tuple[Path, str, int, str]:
+    """Where ComfyUI's Save Image would write: folder, name, first number, subfolder.
+
+    Raises an Exception of ComfyUI's for a place outside its output folder.
+    """
+    folder, name, number, subfolder, _ = folder_paths.get_save_image_path(
+        prefix, folder_paths.get_output_directory(), width, height
+    )
+    return Path(folder), name, number, subfolder

@@ -10,29 +10,17 @@ import asyncio
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-from PIL import Image
 
-from ..dt_core import frames, pixels, preview
+from ..dt_core import frames
 from ..dt_core.batches import Plan
 from ..dt_core.catalog import Catalog
 from ..dt_core.client import Client
-from ..dt_core.errors import DrawThingsError, NoAnswer, TensorError
-from ..dt_core.events import (
-    DownloadSize,
-    Event,
-    ImageReceived,
-    Preview,
-    Progress,
-    RemoteDownload,
-    Stage,
-    Started,
-)
+from ..dt_core.errors import DrawThingsError, NoAnswer
 from ..dt_core.families import Family
 from ..dt_core.job import AsyncEvents, Job
 from ..dt_core.pixels import WirePicture
@@ -40,25 +28,12 @@ from ..dt_core.profile import ServerProfile
 from ..dt_core.request import GenerationRequest, Resolved, resolve
 from ..dt_core.values import Audio
 from . import clients, compat, lists
+from .display import Display
 
 INTERRUPT_POLL_S = 0.05
-PER_REQUEST = 1000  # ticks of the bar, where there are several
-UPDATE_INTERVAL_S = 0.1  # ComfyUI before 0.9.2 does not throttle its progress bar
 
 _log = logging.getLogger("drawthings")
 _T = TypeVar("_T")
-
-_STAGES = {
-    Stage.TEXT_ENCODED: "prompt read",
-    Stage.IMAGE_ENCODED: "image read",
-    Stage.SAMPLING: "step",
-    Stage.IMAGE_DECODED: "image made",
-    Stage.SECOND_PASS_IMAGE_ENCODED: "second pass begins",
-    Stage.SECOND_PASS_SAMPLING: "second pass, step",
-    Stage.SECOND_PASS_IMAGE_DECODED: "second pass made",
-    Stage.FACE_RESTORED: "faces restored",
-    Stage.IMAGE_UPSCALED: "upscaled",
-}
 
 
 class Problem(Exception):
@@ -109,9 +84,10 @@ async def generate(
     the first picture. Pictures that arrived whole are delivered, with a note.
     """
     client = clients.client(profile)
+    Display.prepare(node_id)
     resolved = await _watched(lambda: _resolve(client.sync, first))
     plan = planned(resolved)
-    display = _Display(node_id, len(plan.requests))
+    display = Display(node_id, len(plan.requests))
     jobs: list[Job] = []
     for number, request in enumerate(plan.requests):
         display.begin(number)
@@ -180,7 +156,7 @@ async def _watched(work: Callable[[], _T]) -> _T:
     return future.result()
 
 
-async def _follow(job: Job, display: _Display) -> None:
+async def _follow(job: Job, display: Display) -> None:
     try:
         events = AsyncEvents(job)
         while (batch := await events.take(INTERRUPT_POLL_S)) is not None:
@@ -208,90 +184,3 @@ def _notes(pictures: list[WirePicture]) -> Iterator[str]:
             )
     if len({picture.rgb.shape for picture in pictures}) > 1:
         yield "The pictures have different sizes: all were scaled to the first one's."
-
-
-class _Display:
-    """What the user sees while it runs: one bar for all requests."""
-
-    def __init__(self, node_id: str, requests: int) -> None:
-        self.notes: list[str] = []
-        self._requests, self._number = requests, 0
-        self._node_id = node_id
-        self._bar = compat.progress_bar(1, node_id)
-        self._family: Family | None = None
-        self._next_update = 0.0
-        self._done, self._total = 0, 1
-
-    def begin(self, number: int) -> None:
-        """From here on the request of that number, from 0, is shown."""
-        self._number, self._done, self._total = number, 0, 1
-
-    @property
-    def _place(self) -> tuple[int, int]:
-        """Where the bar is, and where it ends."""
-        if self._requests == 1:
-            return self._done, self._total
-        share = self._number + self._done / self._total
-        return round(share * PER_REQUEST), self._requests * PER_REQUEST
-
-    async def show(self, events: list[Event]) -> None:
-        """Take over a batch of events; of several previews only the newest counts."""
-        text = None
-        newest: Preview | None = None
-        for event in events:
-            match event:
-                case Started(resolved, warnings):
-                    self._family = resolved.family
-                    self.notes.extend(warnings)
-                    text = "waiting for the server"
-                case Progress(stage, step, steps, done, total):
-                    self._done, self._total = done, total
-                    text = _STAGES[stage] + (f" {step} of {steps}" if steps else "")
-                case RemoteDownload(received, expected, item, items):
-                    share = f"{received / expected:.0%}" if expected else f"{received} bytes"
-                    text = f"the server downloads file {item + 1} of {items}: {share}"
-                case DownloadSize(size):
-                    text, newest = f"receiving {size / 1e6:.1f} MB", None
-                    self._done = self._total
-                case Preview():
-                    newest = event
-                case ImageReceived():
-                    newest = None
-        now = time.monotonic()
-        if text is None and newest is None:
-            return
-        if now < self._next_update and self._done < self._total:
-            return
-        self._next_update = now + UPDATE_INTERVAL_S
-        if text is not None:
-            if self._requests > 1:
-                text = f"{self._number + 1} of {self._requests}: {text}"
-            compat.progress_text(text, self._node_id)
-        picture = await asyncio.to_thread(self._render, newest) if newest is not None else None
-        self._bar.update_absolute(*self._place, picture)
-
-    async def finish(self, picture: WirePicture) -> None:
-        """Leave the result on the node, in place of the last preview."""
-        small = await asyncio.to_thread(_shrunk, picture)
-        _, end = self._place
-        self._bar.update_absolute(end, end, small)
-
-    def _render(self, event: Preview) -> tuple[str, Image.Image, int] | None:
-        """ComfyUI's form of a preview; None where the family has no coefficients."""
-        if self._family is None:
-            return None
-        try:
-            rgb = preview.latent_to_rgb(event.latent(), self._family.preview)
-        except TensorError as error:  # a preview is not worth a generation
-            _log.info("A preview was left out: %s", error)
-            return None
-        if rgb is None:
-            return None
-        return "JPEG", Image.fromarray(rgb[0]), compat.preview_side()
-
-
-def _shrunk(picture: WirePicture) -> tuple[str, Image.Image, int]:
-    side = compat.preview_side()
-    image = Image.fromarray(pixels.to_uint8(picture.rgb))
-    image.thumbnail((side, side), reducing_gap=2.0)
-    return "JPEG", image, side

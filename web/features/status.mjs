@@ -1,4 +1,173 @@
-// How the connection to a server is, on the node that names it.
+// How the connection to a server is, on the nodes that name it.
+import { app } from '../../../scripts/app.js'
+import { api } from '../../../scripts/api.js'
+import { BackendError, call } from '../lib/backend.mjs'
+import { keyOf } from '../lib/catalogs.mjs'
+import { allNodes, onGraphChange, serverNodeOf, serverRef } from '../lib/graph.mjs'
+import { detailsOf, fixOf, gradeOf, lineOf } from '../lib/status_words.mjs'
+import { fill, sectionButton, words } from '../lib/strip.mjs'
+import { t } from '../lib/text.mjs'
+
+const FRESH_MS = 60_000
+const SETTING = 'drawthingsnodes.status_line'
+
+/**
+ * @typedef {import('../lib/status_words.mjs').Status} Status
+ * @typedef {import('../lib/graph.mjs').ServerRef} ServerRef
+ * @typedef {{ status: Status, asked: number, asking: boolean }} State
+ */
+
+/** @type {Map<string, State>} */
+const states = new Map()
+
+/** @type {Status} */
+const ASKING = { code: 'asking', sentence: '', name: '', address: '' }
+
+/**
+ * @param {ServerRef} ref
+ * @returns {Promise<Status>} never rejects
+ */
+async function ask(ref) {
+  try {
+    return await call('/status', { server: ref })
+  } catch (error) {
+    const problem = /** @type {BackendError} */ (error)
+    const code = problem.status === 0 ? 'away' : 'failed'
+    return { code, sentence: problem.message, name: '', address: '' }
+  }
+}
+
+/**
+ * Ask a server how it is, unless that was done lately.
+ * @param {ServerRef} ref
+ * @param {boolean} [now]
+ */
+async function refresh(ref, now = false) {
+  const key = keyOf(ref)
+  const known = states.get(key)
+  if (known?.asking || (known && !now && Date.now() - known.asked < FRESH_MS)) return
+  const before = known?.status
+  states.set(key, { status: before ?? ASKING, asked: Date.now(), asking: true })
+  if (now) show()
+  const status = await ask(ref)
+  states.set(key, { status, asked: Date.now(), asking: false })
+  announce(before, status)
+  show()
+}
+
+/**
+ * One toast for each change between there and away; none for the first answer.
+ * @param {Status | undefined} before
+ * @param {Status} after
+ */
+function announce(before, after) {
+  if (!before || before.code === 'asking') return
+  const was = gradeOf(before) !== 'bad'
+  const is = gradeOf(after) !== 'bad'
+  if (was === is) return
+  const server = after.name || after.address || before.name || before.address
+  app.extensionManager.toast.add({
+    severity: is ? 'success' : 'warn',
+    summary: 'Draw Things',
+    detail: is ? t('status.back', { server }) : after.sentence || t('status.lost', { server }),
+    life: 6000,
+  })
+}
+
+/** @param {any} node */
+function tellsStatus(node) {
+  if (node.comfyClass === 'DTServer') return true
+  // A loader speaks for the default server; a linked DT Server speaks for itself.
+  return node.comfyClass === 'DTModelLoader' && !serverNodeOf(node)
+}
+
+/**
+ * @param {any} node
+ * @param {ServerRef} ref
+ * @param {Status} status
+ */
+function draw(node, ref, status) {
+  const line = document.createElement('div')
+  line.className = `dt-line dt-${gradeOf(status)}`
+  line.title = detailsOf(status)
+  const dot = document.createElement('span')
+  dot.className = 'dt-dot'
+  line.append(dot, words(lineOf(status)))
+  if (status.code !== 'asking') {
+    line.append(refreshButton(ref))
+  }
+  const rows = [line]
+  const fix = fixOf(status)
+  if (fix) {
+    const more = document.createElement('div')
+    more.className = 'dt-line dt-quiet'
+    more.append(words(fix, 'text', status.sentence))
+    if (status.code === 'unknown_server') {
+      more.append(sectionButton(t('status.add'), () => void addServer(ref)))
+    }
+    rows.push(more)
+  }
+  fill(node, 'status', ...rows)
+}
+
+/** @param {ServerRef} ref */
+function refreshButton(ref) {
+  const again = sectionButton('', () => void refresh(ref, true), t('status.again'))
+  again.setAttribute('aria-label', t('status.again'))
+  again.classList.add('pi', 'pi-refresh', 'dt-icon')
+  return again
+}
+
+/**
+ * Store the server that a node names, under a name that the user gives.
+ * @param {ServerRef} ref
+ */
+async function addServer(ref) {
+  if (!ref || !('address' in ref)) return
+  const name = await app.extensionManager.dialog.prompt({
+    title: t('status.add_title'),
+    message: t('status.add_name', { address: ref.address }),
+    defaultValue: ref.address.replace(/:\d+$/, ''),
+  })
+  if (!name) return
+  const { address, tls, fingerprint } = ref
+  try {
+    await call('/servers/save', { name, address, tls, fingerprint })
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    app.extensionManager.toast.add({ severity: 'error', summary: 'Draw Things', detail })
+  }
+  await app.refreshComboInNodes()
+  void refresh(ref, true)
+}
+
+/** Draw every node's line, and ask for what is not known yet. */
+function show() {
+  const off = app.extensionManager.setting?.get(/** @type {any} */ (SETTING)) === false
+  for (const node of allNodes()) {
+    if (!tellsStatus(node) || off) {
+      fill(node, 'status')
+      continue
+    }
+    const ref = serverRef(node)
+    const known = states.get(keyOf(ref))
+    const busy = known?.asking ? { ...known.status, code: 'asking' } : known?.status
+    draw(node, ref, busy ?? ASKING)
+    if (!known) void refresh(ref)
+  }
+}
 
 /** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
-export const status = { name: 'drawthingsnodes.status' }
+export const status = {
+  name: 'drawthingsnodes.status',
+  setup() {
+    onGraphChange(show)
+    api.addEventListener(/** @type {any} */ ('drawthingsnodes.lists'), show)
+    setInterval(() => {
+      if (document.visibilityState !== 'visible') return
+      const shown = allNodes().filter(tellsStatus).map(serverRef)
+      const byKey = new Map(shown.map((ref) => [keyOf(ref), ref]))
+      for (const ref of byKey.values()) void refresh(ref)
+    }, FRESH_MS)
+  },
+}

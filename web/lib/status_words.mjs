@@ -1,0 +1,60 @@
+// A server's state in words, the same on nodes and in the sidebar.
+import { t } from './text.mjs'
+
+/**
+ * @typedef {{
+ *   code: string, sentence: string, name: string, address: string, latency_ms?: number,
+ *   tls?: string, models?: number, loras?: number, controls?: number
+ * }} Status
+ */
+
+const GOOD = ['connected']
+const FAIR = ['browsing_off', 'busy', 'asking']
+
+/**
+ * @param {Status} status
+ * @returns {'good' | 'fair' | 'bad'}
+ */
+export function gradeOf(status) {
+  if (GOOD.includes(status.code)) return 'good'
+  return FAIR.includes(status.code) ? 'fair' : 'bad'
+}
+
+/**
+ * @param {Status} status
+ * @returns {string} one short line
+ */
+export function lineOf(status) {
+  const parts = [t(`status.${status.code}`)]
+  if (status.name || status.address) parts.push(status.name || status.address)
+  if (status.latency_ms !== undefined) parts.push(`${Math.round(status.latency_ms)} ms`)
+  if (status.tls) parts.push(t(`status.tls_${status.tls}`))
+  return parts.join(' · ')
+}
+
+/**
+ * @param {Status} status
+ * @returns {string} what to do; "" where nothing is wrong
+ */
+export function fixOf(status) {
+  return gradeOf(status) === 'good' ? '' : t(`status.fix_${status.code}`)
+}
+
+/**
+ * @param {Status} status
+ * @returns {string} for a tooltip: what it means in full
+ */
+export function detailsOf(status) {
+  const lines = [status.sentence]
+  if (status.models !== undefined) {
+    lines.push(
+      t('status.has', {
+        models: status.models,
+        loras: status.loras ?? 0,
+        controls: status.controls ?? 0,
+      }),
+    )
+  }
+  if (status.tls) lines.push(t(`status.tls_${status.tls}_means`))
+  return lines.filter(Boolean).join('\n')
+}

@@ -1,0 +1,136 @@
+// One quiet area below the widgets of a node, where features say something about it. It is
+// never saved, and takes no room while it is empty.
+import { hasDomWidgets, hideWidget, redraw } from './faces.mjs'
+
+/** The features that share it, from top to bottom. */
+const ORDER = ['status', 'recommend', 'fit', 'matters', 'progress', 'notes']
+const NAME = 'drawthingsnodes_strip'
+const MARGIN = 6 // px that the classic renderer leaves around it
+
+/**
+ * @typedef {{
+ *   widget: any, root: HTMLElement, inner: HTMLElement, sections: Map<string, HTMLElement>,
+ *   height: number
+ * }} Strip
+ */
+
+/** @type {WeakMap<object, Strip>} */
+const strips = new WeakMap()
+
+/**
+ * @param {any} node of ours
+ * @param {string} name of the feature
+ * @returns {HTMLElement} an element to fill; empty it takes no room
+ */
+export function section(node, name) {
+  const strip = strips.get(node) ?? makeStrip(node)
+  const known = strip.sections.get(name)
+  if (known) return known
+  const element = document.createElement('div')
+  element.className = `dt-section dt-section-${name}`
+  strip.sections.set(name, element)
+  strip.inner.replaceChildren(
+    ...ORDER.filter((key) => strip.sections.has(key)).map(
+      (key) => /** @type {HTMLElement} */ (strip.sections.get(key)),
+    ),
+  )
+  return element
+}
+
+/**
+ * Fill a section; nothing leaves it empty.
+ * @param {any} node
+ * @param {string} name
+ * @param {...(Node | string)} content
+ */
+export function fill(node, name, ...content) {
+  if (!content.length && !strips.get(node)?.sections.has(name)) return
+  section(node, name).replaceChildren(...content)
+  const strip = /** @type {Strip} */ (strips.get(node))
+  measure(node, strip)
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} onClick
+ * @param {string} [tooltip]
+ * @returns {HTMLButtonElement}
+ */
+export function sectionButton(label, onClick, tooltip = '') {
+  const button = document.createElement('button')
+  button.type = 'button'
+  button.className = 'dt-button'
+  button.textContent = label
+  if (tooltip) button.title = tooltip
+  button.addEventListener('click', (event) => {
+    event.stopPropagation()
+    onClick()
+  })
+  // The canvas below would start to drag the node.
+  button.addEventListener('pointerdown', (event) => event.stopPropagation())
+  return button
+}
+
+/**
+ * @param {string} text
+ * @param {string} [kind] a class without "dt-"
+ * @param {string} [tooltip]
+ * @returns {HTMLSpanElement}
+ */
+export function words(text, kind = 'text', tooltip = '') {
+  const span = document.createElement('span')
+  span.className = `dt-${kind}`
+  span.textContent = text
+  if (tooltip) span.title = tooltip
+  return span
+}
+
+/**
+ * @param {any} node
+ * @returns {Strip}
+ */
+function makeStrip(node) {
+  const root = document.createElement('div')
+  const inner = document.createElement('div')
+  root.className = 'dt-strip'
+  inner.className = 'dt-strip-inner'
+  root.append(inner)
+  /** @type {Strip} */
+  const strip = { widget: null, root, inner, sections: new Map(), height: 0 }
+  strips.set(node, strip)
+  if (!hasDomWidgets()) return strip
+  strip.widget = node.addDOMWidget(NAME, 'drawthings', root, {
+    getValue: () => undefined,
+    setValue: () => undefined,
+    margin: MARGIN,
+    getMinHeight: () => strip.height,
+    getMaxHeight: () => strip.height,
+    hideOnZoom: false,
+    serialize: false,
+  })
+  strip.widget.serialize = false
+  strip.widget.label = ''
+  hideWidget(strip.widget, true)
+  new ResizeObserver(() => measure(node, strip)).observe(inner)
+  return strip
+}
+
+/**
+ * Let the node have the room that the content needs, and give it back afterwards.
+ * @param {any} node
+ * @param {Strip} strip
+ */
+function measure(node, strip) {
+  if (!strip.widget) return
+  const filled = [...strip.sections.values()].some((element) => element.hasChildNodes())
+  const shown = hideWidget(strip.widget, !filled)
+  const content = Math.ceil(strip.inner.offsetHeight) || 22
+  const height = filled ? content + 2 * MARGIN : 0
+  if (height === strip.height && !shown) return
+  const grown = height - strip.height
+  strip.height = height
+  const needed = node.computeSize()[1]
+  const wanted = Math.max(needed, node.size[1] + grown)
+  if (Math.abs(wanted - node.size[1]) > 1) node.setSize([node.size[0], wanted])
+  redraw()
+}
