@@ -51,6 +51,11 @@ class LoraInfo:
     upper_weight: float
     description: JsonObject = field(repr=False, compare=False)
 
+    @property
+    def described_weight(self) -> float | None:
+        """The recommended weight; None where the description has none."""
+        return self.default_weight if isinstance(self.description.get("weight"), dict) else None
+
 
 @dataclass(frozen=True, slots=True)
 class ControlInfo:

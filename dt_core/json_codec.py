@@ -21,6 +21,7 @@ OURS = "drawthingsNodes"  # an object of the schema's names
 _CAUSAL = ("causal_inference_enabled", "causal_inference", "causal_inference_pad")
 _BY_KEY = {row.json_key: row for row in SETTINGS if row.json_key}
 _BY_NAME = {row.name: row for row in SETTINGS if not row.deprecated}
+KEYS = frozenset(_BY_KEY)  # what the app's JSON calls them
 _WRAPPERS = ("configuration", "v2")  # an entry of custom_configs.json; a picture's metadata
 
 # What the app's importer makes of a value out of range.

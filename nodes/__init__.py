@@ -29,6 +29,7 @@ from .options import (
 from .prompt import DTPrompt
 from .reference import DTKontextReference
 from .sampler import DTSampler
+from .save import DTSaveImage
 from .server import DTServer
 from .upscale import DTUpscale
 
@@ -61,6 +62,7 @@ NODES: list[type[io.ComfyNode]] = [
     DTInpaintCrop,
     DTInpaintStitch,
     DTUpscale,
+    DTSaveImage,
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from comfy_api.latest import io
@@ -129,10 +130,19 @@ class DTConfigExport(io.ComfyNode):
     @classmethod
     def execute(cls, model: ModelChoice, **inputs: Any) -> io.NodeOutput:
         with run.errors_in_words():
-            request, notes = gather.request(model=model, **inputs)
-            data = json_codec.to_json(resolve(request, lists.catalog(model.server)).settings)
-            options: Options | None = inputs.get("options")
-            if inputs["seed"] == seeds.RANDOM and "seed" not in (options or Options()).settings:
-                data["seed"] = seeds.RANDOM  # random for the app too (docs/protocol.md 10)
-            text = json.dumps(data, indent=1, ensure_ascii=False)
+            text, notes = written({"model": model, **inputs})
             return io.NodeOutput(text, ui=run.notes_ui(notes))
+
+
+def written(inputs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """The app's JSON for the inputs of a sampler, and sentences on it.
+
+    Raises SettingsError or RequestError.
+    """
+    request, notes = gather.request(**inputs)
+    catalog = lists.catalog(inputs["model"].server)
+    data = json_codec.to_json(resolve(request, catalog).settings)
+    options: Options | None = inputs.get("options")
+    if inputs["seed"] == seeds.RANDOM and "seed" not in (options or Options()).settings:
+        data["seed"] = seeds.RANDOM  # random for the app too (docs/protocol.md 10)
+    return json.dumps(data, indent=1, ensure_ascii=False), notes

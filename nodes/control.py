@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..dt_core.choices import ControlInputType, ControlMode
 from ..dt_core.values import BlockPreset, Control
 from . import compat, convert, lists, sockets
-from .inputs import chosen_file, file_input
+from .inputs import chosen_file, file_input, listed_input
 
 
 class DTControlNet(io.ComfyNode):
@@ -34,7 +34,8 @@ class DTControlNet(io.ComfyNode):
                     "a batch, others the first. Without one the server works from the sampler's "
                     "image where it can.",
                 ),
-                io.Combo.Input(
+                listed_input(
+                    "controls",
                     "control",
                     options=[lists.NONE, *lists.current().controls],
                     default=lists.NONE,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..dt_core import pixels
 from ..dt_core.pixels import WirePicture
@@ -27,6 +29,22 @@ def mask_to_masks(mask: torch.Tensor) -> tuple[Mask, ...]:
 def values_to_image(pictures: Sequence[Picture]) -> torch.Tensor:
     """One IMAGE, float32 [B, H, W, 3]; all take the size of the first."""
     return _stacked([picture.pixels for picture in pictures])
+
+
+def image_to_bytes(image: torch.Tensor) -> list[NDArray[np.uint8]]:
+    """Every picture of an IMAGE as uint8 [H, W, C]; cut off like ComfyUI's Save Image."""
+    batch = image.detach().to(device="cpu", dtype=torch.float32)
+    return [(picture * 255).nan_to_num().clamp(0, 255).to(torch.uint8).numpy() for picture in batch]
+
+
+def grey_image() -> torch.Tensor:
+    """A small IMAGE that stands for one that is not there yet."""
+    return torch.full((1, 64, 64, 3), 0.5)
+
+
+def white_mask() -> torch.Tensor:
+    """A small MASK that stands for one that is not there yet."""
+    return torch.ones((1, 64, 64))
 
 
 def masks_to_mask(masks: Sequence[Mask]) -> torch.Tensor:

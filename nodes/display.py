@@ -55,6 +55,7 @@ class Display:
         self._bar = compat.progress_bar(1, node_id)
         self._family: Family | None = None
         self._next_update = 0.0
+        self._next_waiting = 0.0
         self._done, self._total = 0, 1
         self._begun: float | None = None  # when the request was sent
         self._waiting = False
@@ -154,8 +155,8 @@ class Display:
         return this + to_come * sum(whole) / len(whole)
 
     def _still_waiting(self, now: float) -> None:
-        if self._waiting and self._begun is not None and now >= self._next_update:
-            self._next_update = now + WAITING_INTERVAL_S
+        if self._waiting and self._begun is not None and now >= self._next_waiting:
+            self._next_waiting = now + WAITING_INTERVAL_S
             self._say({"phase": "waiting", "waited": round(now - self._begun)})
 
     def _say(self, said: dict[str, Any]) -> None:
@@ -180,7 +181,8 @@ def _sheet(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """One picture of up to four of [N, H, W, 3], first and last among them."""
     count = min(len(pictures), SHEET_PICTURES)
     if count == 1:
-        return pictures[0]
+        only: NDArray[np.uint8] = pictures[0]
+        return only
     chosen = pictures[np.linspace(0, len(pictures) - 1, count).round().astype(int)]
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)

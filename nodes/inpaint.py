@@ -124,7 +124,7 @@ class DTOutpaint(io.ComfyNode):
             areas,
             size.width,
             size.height,
-            ui=run.notes_ui((f"The canvas is {size} px now.",)),
+            ui=run.facts_ui((f"The canvas is {size} px now.",)),
         )
 
 

@@ -10,6 +10,9 @@ from ..dt_core.configuration import DEFAULTS
 from ..dt_core.settings import INTEGER_RANGES, Kind, setting
 from . import compat, lists
 
+LIST_KEY = "drawthings_list"
+SETTING_KEY = "drawthings_setting"
+
 
 def file_input(input_id: str) -> Any:
     """A field beside a list, for a file name that the list does not have."""
@@ -24,6 +27,16 @@ def file_input(input_id: str) -> Any:
     )
 
 
+def listed_input(kind: str, input_id: str, options: list[str], **overrides: Any) -> Any:
+    """A combo of names that a server has; `kind` tells our page which of its lists.
+
+    models, refiners, loras, controls, upscalers, face_restorers or embeddings.
+    """
+    widget = io.Combo.Input(input_id, options=options, **overrides)
+    widget.extra_dict = {**(widget.extra_dict or {}), LIST_KEY: kind}
+    return widget
+
+
 def chosen_file(listed: str, typed: str) -> str:
     """The file of a list and the field beside it; "" where none is chosen."""
     return typed.strip() or ("" if listed == lists.NONE else listed)
@@ -35,6 +48,16 @@ def setting_input(name: str, input_id: str | None = None, **overrides: Any) -> A
     `overrides` replace what the row says: default, minimum, maximum, tooltip, and what a
     ComfyUI input takes besides.
     """
+    return for_setting(name, _setting_widget(name, input_id, overrides))
+
+
+def for_setting(name: str, widget: Any) -> Any:
+    """The widget, marked for our page as that of a setting."""
+    widget.extra_dict = {**(widget.extra_dict or {}), SETTING_KEY: name}
+    return widget
+
+
+def _setting_widget(name: str, input_id: str | None, overrides: dict[str, Any]) -> Any:
     row = setting(name)
     default = overrides.pop("default", DEFAULTS[name])
     low = overrides.pop("minimum", row.minimum)

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..dt_core.choices import LoraMode
 from ..dt_core.values import Lora
 from . import compat, lists, sockets
-from .inputs import chosen_file, file_input
+from .inputs import chosen_file, file_input, listed_input
 
 ROWS = ("", "_2", "_3", "_4")
 
@@ -77,7 +77,8 @@ def _row(key: str) -> list[Any]:
     """The widgets of one LoRA; only those of the first row are required."""
     optional = key != ROWS[0]
     return [
-        io.Combo.Input(
+        listed_input(
+            "loras",
             f"lora{key}",
             options=[lists.NONE, *lists.current().loras],
             default=lists.NONE,

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..dt_core.profile import ServerProfile
 from ..dt_core.values import ModelChoice
 from . import compat, lists, run, servers, sockets
-from .inputs import file_input
+from .inputs import file_input, listed_input
 
 
 class DTModelLoader(io.ComfyNode):
@@ -26,7 +26,8 @@ class DTModelLoader(io.ComfyNode):
                     tooltip="Without one: your default server of the sidebar, else the one of "
                     "DRAWTHINGS_SERVER, else localhost:7859.",
                 ),
-                io.Combo.Input(
+                listed_input(
+                    "models",
                     "model",
                     options=list(lists.current().models),
                     tooltip="A model of the server, by file name.",

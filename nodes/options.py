@@ -12,7 +12,7 @@ from ..dt_core.options import Options
 from ..dt_core.settings import Kind, setting
 from ..dt_core.themes import Theme
 from . import compat, lists, run, sockets
-from .inputs import chosen_file, file_input, setting_input
+from .inputs import chosen_file, file_input, for_setting, listed_input, setting_input
 
 CATEGORY = f"{sockets.CATEGORY}/options"
 
@@ -22,7 +22,11 @@ _AUTOMATIC_TOOLTIP = (
     "Whether shift follows the size of the picture. Automatic: unless the sampler's shift is set."
 )
 _TEXTS = {"clip_l_text", "open_clip_g_text", "t5_text"}
-_TYPED_FILES = {"refiner_model", "upscaler", "face_restoration"}
+_LISTS = {
+    "refiner_model": "refiners",
+    "upscaler": "upscalers",
+    "face_restoration": "face_restorers",
+}
 
 
 def _offered(name: str) -> tuple[str, ...]:
@@ -46,14 +50,16 @@ def _widget(name: str) -> Any:
             optional=True,
             tooltip=_AUTOMATIC_TOOLTIP,
         )
-    if name in _TYPED_FILES:
-        return io.Combo.Input(
+    if name in _LISTS:
+        widget = listed_input(
+            _LISTS[name],
             ident,
             options=[*_offered(name)],
             default=lists.NONE,
             optional=True,
             tooltip=setting(name).help,
         )
+        return for_setting(name, widget)
     start = themes.STARTS.get(name, DEFAULTS[name])
     more = {"multiline": True} if name in _TEXTS else {}
     return setting_input(name, ident, default=start, optional=True, **more)
@@ -64,7 +70,7 @@ def _value(name: str, given: Any, typed: str) -> Any:
     row = setting(name)
     if name == "resolution_dependent_shift":
         return _ON_OFF[given]
-    if name in _TYPED_FILES:
+    if name in _LISTS:
         return chosen_file(given, typed)
     if row.choices is not None:
         return row.choices.from_label(given)
@@ -79,7 +85,7 @@ class OptionsNode(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         theme = cls.theme
-        files = [name for name in theme.settings if name in _TYPED_FILES]
+        files = [name for name in theme.settings if name in _LISTS]
         return compat.schema(
             node_id=theme.node_id,
             display_name=theme.title,

@@ -8,6 +8,7 @@ from ..dt_core import prompt
 from ..dt_core.families import family_of_file
 from ..dt_core.values import ModelChoice
 from . import compat, lists, run, sockets
+from .inputs import listed_input
 
 
 class DTPrompt(io.ComfyNode):
@@ -34,7 +35,8 @@ class DTPrompt(io.ComfyNode):
                     tooltip="What to generate, or to keep out. Stable Diffusion and SDXL read "
                     "(text:1.2) as a weight and <keyword> as a textual inversion.",
                 ),
-                io.Combo.Input(
+                listed_input(
+                    "embeddings",
                     "embedding",
                     options=[lists.NONE, *lists.current().embeddings],
                     default=lists.NONE,

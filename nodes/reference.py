@@ -68,7 +68,7 @@ class DTKontextReference(io.ComfyNode):
                     for picture in convert.image_to_pictures(pictures)
                 )
         lines = numbered(references, after_image=after_image)
-        return io.NodeOutput(tuple(references), "\n".join(lines), ui=run.notes_ui(lines))
+        return io.NodeOutput(tuple(references), "\n".join(lines), ui=run.facts_ui(lines))
 
 
 def _picture(key: str) -> Any:

@@ -57,6 +57,11 @@ def notes_ui(notes: Sequence[str]) -> dict[str, Sequence[str]] | None:
     return {"drawthings_notes": notes} if notes else None
 
 
+def facts_ui(facts: Sequence[str]) -> dict[str, Sequence[str]] | None:
+    """The same for what is no warning."""
+    return {"drawthings_facts": facts} if facts else None
+
+
 @dataclass(slots=True)
 class Result:
     """What arrived, in order, and sentences about it for the user.

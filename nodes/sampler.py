@@ -8,12 +8,20 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..dt_core import batches, seeds
+from ..dt_core.metadata import Generation
+from ..dt_core.request import resolve
 from ..dt_core.values import ModelChoice
-from . import compat, convert, gather, run, sockets
+from . import compat, convert, gather, lists, run, sockets
 
 NO_VIDEO = "DT Sampler made still pictures, so there is no video: take the output image."
 NO_AUDIO = "DT Sampler got no sound from this model, so there is no audio."
 NO_ALPHA = "DT Sampler made nothing transparent, so there is no rgba: take the output image."
+
+
+def _generations(model: ModelChoice, result: run.Result) -> tuple[Generation, ...]:
+    """One for each picture; only the seed differs."""
+    made = Generation.of(resolve(result.plan.requests[0], lists.catalog(model.server)))
+    return tuple(made.with_seed(seed) for seed in result.seeds)
 
 
 class DTSampler(io.ComfyNode):
@@ -52,6 +60,11 @@ class DTSampler(io.ComfyNode):
                     tooltip="The pictures with alpha as fourth channel. Models that make "
                     "transparent pictures.",
                 ),
+                sockets.Generation.Output(
+                    display_name="generation",
+                    tooltip="How each picture was made, for DT Save Image: settings, prompts and "
+                    "seed, without server or secret.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
         )
@@ -79,5 +92,6 @@ class DTSampler(io.ComfyNode):
             compat.blocked(NO_AUDIO) if sound is None else sound,
             result.seeds,
             compat.blocked(NO_ALPHA) if rgba is None else rgba,
+            _generations(model, result),
             ui=run.notes_ui(notes),
         )

@@ -8,6 +8,7 @@ DT_REFERENCE  tuple[Reference, ...]
 DT_OPTIONS    Options
 DT_MASK       tuple[Mask, ...]
 DT_STITCH     tuple[Crop, ...]
+DT_GENERATION tuple[Generation, ...], one for each picture
 """
 
 from __future__ import annotations
@@ -22,5 +23,6 @@ Reference = io.Custom("DT_REFERENCE")
 Options = io.Custom("DT_OPTIONS")
 Mask = io.Custom("DT_MASK")
 Stitch = io.Custom("DT_STITCH")
+Generation = io.Custom("DT_GENERATION")
 
 CATEGORY = "Draw Things"

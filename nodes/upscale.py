@@ -12,7 +12,7 @@ from ..dt_core.configuration import Configuration
 from ..dt_core.options import Options
 from ..dt_core.values import ModelChoice
 from . import compat, convert, lists, run, sockets
-from .inputs import chosen_file, file_input
+from .inputs import chosen_file, file_input, listed_input
 
 FACTORS = {"native": upscale.NATIVE, "2": 2, "4": 4}
 
@@ -35,7 +35,8 @@ class DTUpscale(io.ComfyNode):
                     "only asked for, not run.",
                 ),
                 io.Image.Input("image", tooltip="The picture, of any size; every one of a batch."),
-                io.Combo.Input(
+                listed_input(
+                    "upscalers",
                     "upscaler",
                     options=[lists.NONE, *known.upscalers],
                     default=lists.NONE,
@@ -48,7 +49,8 @@ class DTUpscale(io.ComfyNode):
                     tooltip="How many times larger each side becomes. native: what the upscaler "
                     "does by itself; with SeedVR2 the size stays.",
                 ),
-                io.Combo.Input(
+                listed_input(
+                    "face_restorers",
                     "face_restoration",
                     options=[lists.NONE, *known.face_restorers],
                     default=lists.NONE,

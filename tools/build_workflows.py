@@ -1,269 +1,25 @@
 """Write the example workflows: `python -m tools.build_workflows`.
 
-Each is described once, below, and written twice: as a graph for people (UI format) and as
-a prompt for scripts (API format). ComfyUI itself is asked for the order of the widgets,
-which is what a saved graph goes by.
+Each is described once, in example_graphs.py, and written twice: as a graph for people (UI
+format) and as a prompt for scripts (API format). ComfyUI itself is asked for the order of
+the widgets, which is what a saved graph goes by.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from .comfyui import ComfyUI
 from .comfyui_client import Client
 from .comfyui_setup import ROOT, find_or_install
+from .example_graphs import NOTE_SIZE, WORKFLOWS, Link, Node, Workflow
 
 TARGET = ROOT / "example_workflows"
 WIDGET_TYPES = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 SEED_CONTROL = "randomize"  # the widget that the front end puts behind a seed
-
-
-@dataclass(frozen=True)
-class Link:
-    """An input that takes an output of another node."""
-
-    node: int
-    output: int = 0
-
-
-@dataclass(frozen=True)
-class Node:
-    id: int
-    kind: str
-    place: tuple[int, int]
-    size: tuple[int, int]
-    inputs: dict[str, Any]
-    title: str = ""
-    colours: tuple[str, str] | None = None  # of the title and of the body
-
-
-@dataclass(frozen=True)
-class Workflow:
-    name: str
-    note: str
-    note_place: tuple[int, int]
-    nodes: tuple[Node, ...]
-
-
-# Columns from left to right: words, pictures and what acts on them, the sampler, the result.
-# The picture column starts low, so that the links of the words pass above it.
-WORDS, PICTURES, SAMPLER, RESULT = 0, 460, 940, 1360
-NOTE_SIZE = (400, 190)
-SAMPLER_SIZE = (360, 480)
-GREEN, RED = ("#232", "#353"), ("#322", "#533")  # ComfyUI's own, as many use them for prompts
-
-
-def prompt(ident: int, text: str, place: tuple[int, int], *, negative: bool = False) -> Node:
-    size = (400, 120)
-    title, colours = ("Negative prompt", RED) if negative else ("Prompt", GREEN)
-    return Node(ident, "PrimitiveStringMultiline", place, size, {"value": text}, title, colours)
-
-
-TWO_LORAS = Workflow(
-    "text_to_image_two_loras",
-    "## Text to image with two LoRAs\n\n"
-    "Both LoRAs act at once: a **DT LoRA** takes up to four, each with a switch, and the "
-    "nodes chain, any number of them.\n\n"
-    "The server is that of `DRAWTHINGS_SERVER`, else `localhost:7859`. For another one "
-    "connect a **DT Server** to the loader.",
-    (RESULT, 600),
-    (
-        Node(
-            1,
-            "DTModelLoader",
-            (WORDS, 0),
-            (400, 110),
-            {"model": "z_image_turbo_1.0_q6p.ckpt", "model_file": ""},
-        ),
-        Node(
-            2,
-            "DTLoRA",
-            (WORDS, 380),
-            (400, 160),
-            {
-                "lora": "z_image_detail_lora_f16.ckpt",
-                "weight": 0.6,
-                "mode": "All",
-                "on": True,
-            },
-            "DT LoRA: detail",
-        ),
-        Node(
-            3,
-            "DTLoRA",
-            (PICTURES, 380),
-            (400, 160),
-            {
-                "lora_stack": Link(2),
-                "lora": "z_image_pixel_art_lora_f16.ckpt",
-                "weight": 0.9,
-                "mode": "All",
-                "on": True,
-            },
-            "DT LoRA: pixel art",
-        ),
-        prompt(
-            4,
-            "A lighthouse on a rocky coast at dusk, warm light in the windows, waves breaking, "
-            "a flock of gulls",
-            (WORDS, 190),
-        ),
-        Node(
-            5,
-            "DTSampler",
-            (SAMPLER, 0),
-            SAMPLER_SIZE,
-            {
-                "model": Link(1),
-                "positive": Link(4),
-                "lora": Link(3),
-                "seed": 421337,
-                "steps": 8,
-                "guidance": 1.0,
-                "sampler": "UniPC Trailing",
-                "width": 1024,
-                "height": 768,
-                "strength": 1.0,
-                "batch_size": 1,
-                "shift": 3.0,
-            },
-        ),
-        Node(
-            6,
-            "SaveImage",
-            (RESULT, 0),
-            (560, 520),
-            {"images": Link(5), "filename_prefix": "DrawThings/two_loras"},
-        ),
-    ),
-)
-
-INPAINTING = Workflow(
-    "inpainting",
-    "## Inpainting\n\n"
-    "The server repaints what is **white** in the mask and keeps the rest. Instead of "
-    "loading a mask you can draw one: right click on the picture, *Open in MaskEditor*, and "
-    "connect its MASK output.\n\n"
-    "A model made for inpainting sees what surrounds the mask.",
-    (WORDS, 570),
-    (
-        Node(1, "LoadImage", (PICTURES, 460), (400, 360), {"image": "dusk_lake.png"}, "Picture"),
-        Node(
-            2,
-            "LoadImageMask",
-            (PICTURES, 890),
-            (400, 360),
-            {"image": "dusk_lake_mask.png", "channel": "red"},
-            "Mask: white is repainted",
-        ),
-        Node(
-            3,
-            "DTModelLoader",
-            (WORDS, 0),
-            (400, 110),
-            {"model": "fooocus_inpaint_sd_xl_v2.6_f16.ckpt", "model_file": ""},
-        ),
-        prompt(
-            4, "A small wooden rowing boat on a calm lake at dusk, soft reflections", (WORDS, 190)
-        ),
-        prompt(5, "blurry, text, watermark", (WORDS, 380), negative=True),
-        Node(
-            6,
-            "DTSampler",
-            (SAMPLER, 0),
-            SAMPLER_SIZE,
-            {
-                "model": Link(3),
-                "positive": Link(4),
-                "negative": Link(5),
-                "image": Link(1),
-                "mask": Link(2),
-                "seed": 20240,
-                "steps": 16,
-                "guidance": 5.0,
-                "sampler": "DPM++ 2M AYS",
-                "width": 960,
-                "height": 640,
-                "strength": 1.0,
-                "batch_size": 1,
-                "shift": 0.0,
-            },
-        ),
-        Node(
-            7,
-            "SaveImage",
-            (RESULT, 0),
-            (560, 480),
-            {"images": Link(6), "filename_prefix": "DrawThings/inpainting"},
-        ),
-    ),
-)
-
-REFERENCE_EDIT = Workflow(
-    "reference_edit",
-    "## Edit with reference pictures\n\n"
-    "Edit models look at pictures and follow words. The sampler's **image** is *Picture 1*, "
-    "every **DT Kontext Reference** after it the next one; call them so in the prompt.\n\n"
-    "References may have any size.",
-    (WORDS, 810),
-    (
-        Node(1, "LoadImage", (PICTURES, 800), (400, 460), {"image": "portrait.png"}, "Picture 1"),
-        Node(2, "LoadImage", (WORDS, 380), (400, 360), {"image": "dusk_lake.png"}, "Picture 2"),
-        Node(
-            3,
-            "DTModelLoader",
-            (WORDS, 0),
-            (400, 110),
-            {"model": "flux_2_klein_9b_q6p.ckpt", "model_file": ""},
-        ),
-        prompt(
-            4,
-            "The woman of Picture 1 stands at the lake of Picture 2 at dusk. Keep her face and "
-            "her green pullover.",
-            (WORDS, 190),
-        ),
-        Node(
-            5,
-            "DTKontextReference",
-            (PICTURES, 380),
-            (400, 180),
-            {"image": Link(2), "weight": 1.0, "on": True, "after_image": True},
-        ),
-        Node(
-            6,
-            "DTSampler",
-            (SAMPLER, 0),
-            SAMPLER_SIZE,
-            {
-                "model": Link(3),
-                "positive": Link(4),
-                "reference": Link(5),
-                "image": Link(1),
-                "seed": 7,
-                "steps": 4,
-                "guidance": 1.0,
-                "sampler": "DDIM Trailing",
-                "width": 832,
-                "height": 1024,
-                "strength": 1.0,
-                "batch_size": 1,
-                "shift": 3.0,
-            },
-        ),
-        Node(
-            7,
-            "SaveImage",
-            (RESULT, 0),
-            (560, 720),
-            {"images": Link(6), "filename_prefix": "DrawThings/reference_edit"},
-        ),
-    ),
-)
-
-WORKFLOWS = (TWO_LORAS, INPAINTING, REFERENCE_EDIT)
 
 
 def as_prompt(workflow: Workflow) -> dict[str, Any]:
@@ -329,6 +85,12 @@ class Definitions:
                 found[name] = options["default"]
         return found
 
+    def default(self, kind: str, name: str) -> Any:
+        """What a widget starts with."""
+        groups = self._client.node_definition(kind)["input"]
+        declared = {**groups.get("required", {}), **groups.get("optional", {})}
+        return declared[name][1]["default"]
+
     def outputs(self, kind: str) -> list[tuple[str, str]]:
         definition = self._client.node_definition(kind)
         return list(zip(definition["output_name"], definition["output"], strict=True))
@@ -346,10 +108,13 @@ def as_graph(workflow: Workflow, definitions: Definitions) -> dict[str, Any]:
         values: list[Any] = []
         for name, type_name, is_widget in definitions.inputs(node.kind):
             given = node.inputs.get(name)
-            if is_widget:
+            if is_widget and not isinstance(given, Link):
                 values.append(added.get(name, given))
                 continue
             socket: dict[str, Any] = {"name": name, "type": type_name, "link": None}
+            if is_widget:  # it keeps a value of its own below the link
+                values.append(definitions.default(node.kind, name))
+                socket["widget"] = {"name": name}
             if isinstance(given, Link):
                 source = definitions.outputs(kinds[given.node])[given.output]
                 ident = len(links) + 1

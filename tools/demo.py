@@ -28,10 +28,17 @@ THUMBNAIL_SIDE = 512
 STEP_DELAY_S = 0.05
 
 SHOWS = {
+    "text_to_image": "a picture from text",
     "text_to_image_two_loras": "a picture from text, with two LoRAs at weights 0.6 and 0.9",
     "inpainting": "the lake, repainted where the mask is white",
-    "reference_edit": "an edit of the portrait, with the lake as a reference",
+    "outpainting": "the lake, with more of it on both sides",
+    "controlnet": "a picture that follows a depth map",
+    "reference_edit": "an edit with the portrait and the lake as references",
+    "hires_fix_upscaler": "two passes, then twice the size",
+    "video_with_sound": "the first frame of a film with sound",
+    "mixed_local_and_remote": "the lake, scaled and sharpened by ComfyUI itself",
 }
+FRAME = "frame"  # a node that the film gets here, to look at a picture of it
 
 
 class DemoError(Exception):
@@ -47,19 +54,29 @@ def example_prompt(name: str) -> dict[str, Any]:
 
 def picture_node(prompt: dict[str, Any]) -> str:
     """The id of the node that saves the picture."""
-    (found,) = (ident for ident, node in prompt.items() if node["class_type"] == "SaveImage")
+    kinds = {"SaveImage", "DTSaveImage"}
+    (found,) = (ident for ident, node in prompt.items() if node["class_type"] in kinds)
     return found
+
+
+def with_picture(prompt: dict[str, Any]) -> dict[str, Any]:
+    """The prompt; that of a film with a node that saves its pictures too."""
+    if any(node["class_type"].endswith("SaveImage") for node in prompt.values()):
+        return prompt
+    (film,) = (ident for ident, node in prompt.items() if node["class_type"] == "DTSampler")
+    inputs = {"images": [film, 0], "filename_prefix": "DrawThings/frame"}
+    return {**prompt, FRAME: {"class_type": "SaveImage", "inputs": inputs}}
 
 
 def run_example(client: Client, name: str) -> tuple[bytes, float]:
     """The PNG that a workflow makes, and how long it took, in seconds."""
-    prompt = example_prompt(name)
+    prompt = with_picture(example_prompt(name))
     began = time.monotonic()
     result = client.run(prompt)
     took = time.monotonic() - began
     if result.outcome != "success":
         raise DemoError(f"{name} ended as {result.outcome}: {result.error}")
-    (file,) = result.files(picture_node(prompt))
+    file = result.files(picture_node(prompt))[0]
     return client.view(file), took
 
 

@@ -1,6 +1,7 @@
 """Draw the pictures that the example workflows load: `python -m tools.sample_pictures`.
 
-A lake at dusk, a mask over a part of its water, and a portrait: drawn here, so free to use.
+A lake at dusk, a mask over a part of its water, a depth map, and a portrait: drawn here,
+so free to use.
 """
 
 from __future__ import annotations
@@ -117,6 +118,20 @@ def landscape() -> Image.Image:
     return picture.resize(LANDSCAPE, Image.Resampling.LANCZOS)
 
 
+def depth_map() -> Image.Image:
+    """Near is light: the mountains of a landscape, and the ground that leads to them."""
+    width, height = LANDSCAPE
+    shore = int(height * SHORE)
+    ground = gradient((width, height - shore), ((0, (90, 90, 90)), (1, (235, 235, 235))))
+    picture = Image.new("RGB", LANDSCAPE)
+    picture.paste(ground, (0, shore))
+    draw = ImageDraw.Draw(picture)
+    for base, tall, seed, level in ((1.0, 0.62, 11, 32), (1.02, 0.42, 5, 58), (1.04, 0.24, 23, 84)):
+        line = ridge(width, shore * base, shore * tall, seed)
+        draw.polygon(below(line, shore), (level, level, level))
+    return picture.filter(ImageFilter.GaussianBlur(2))
+
+
 def boat_mask() -> Image.Image:
     """White where the server is to paint."""
     width, height = (side * OVERSAMPLING for side in LANDSCAPE)
@@ -182,6 +197,7 @@ def main() -> None:
     pictures = {
         "dusk_lake.png": landscape(),
         "dusk_lake_mask.png": boat_mask(),
+        "mountain_depth.png": depth_map(),
         "portrait.png": portrait(),
     }
     for name, picture in pictures.items():

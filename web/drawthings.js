@@ -1,6 +1,8 @@
 // Registers our features, each an extension of its own. Every workflow also runs without them.
 import { app } from '../../scripts/app.js'
 import { addStyle } from './lib/style.mjs'
+import { catalogWatch } from './lib/catalogs.mjs'
+import { graphWatch } from './lib/graph.mjs'
 import { loadTexts } from './lib/text.mjs'
 import { look } from './features/look.mjs'
 import { preferences } from './features/preferences.mjs'
@@ -20,6 +22,8 @@ import { convert } from './features/convert.mjs'
 addStyle()
 await loadTexts()
 for (const feature of [
+  graphWatch,
+  catalogWatch,
   look,
   preferences,
   fold,

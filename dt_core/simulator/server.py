@@ -17,6 +17,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -131,6 +132,12 @@ class Simulator:
     def queue_length(self) -> int:
         """How many calls run or wait on the queue."""
         return self._queue.length
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Be busy with somebody else's generation: what comes meanwhile waits."""
+        with self._queue.turn():
+            yield
 
     def wait_for(self, wanted: Callable[[Record], bool], timeout: float = 10.0) -> Record:
         """The first generation that `wanted` accepts, now or within `timeout` seconds.

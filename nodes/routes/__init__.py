@@ -8,10 +8,10 @@ named; never to an address that only a request names.
 from __future__ import annotations
 
 from .. import compat
-from . import catalogs, servers
+from . import catalogs, effects, exchange, servers
 
 PREFIX = "/drawthingsnodes"
-MODULES = (catalogs, servers)
+MODULES = (catalogs, servers, effects, exchange)
 
 
 def register() -> None:

@@ -113,6 +113,11 @@ def catalog(body: Body) -> Any:
         "stale": not known.is_fresh,
         "asked_at": known.asked_at,
         "browsable": known.catalog.browsable,
+        "refiners": {
+            row.version: list(row.refiner_versions)
+            for model in known.catalog.models
+            if (row := model.family) is not None
+        },
         **_entries(known.catalog),
     }
 
@@ -123,7 +128,14 @@ def _entries(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
 
     return {
         "models": rows(catalog.models, "modifier"),
-        "loras": rows(catalog.loras, "modifier", "default_weight", "lower_weight", "upper_weight"),
+        "loras": rows(
+            catalog.loras,
+            "modifier",
+            "default_weight",
+            "described_weight",
+            "lower_weight",
+            "upper_weight",
+        ),
         "controls": rows(catalog.controls, "modifier", "type"),
         "upscalers": rows(catalog.upscalers, "scale_factor"),
         "face_restorers": [

@@ -76,13 +76,24 @@ async def _worked(request: Any, work: Work) -> Any:
     return await asyncio.to_thread(work, await _body(request))
 
 
+async def whole_body(request: Any, limit: int) -> bytes:
+    """The body of a request. Raises Refused if it has more than `limit` bytes."""
+    too_large = Refused(413, f"The body may have {limit} bytes.")
+    if (request.content_length or 0) > limit:
+        raise too_large
+    body = bytearray()
+    async for piece in request.content.iter_any():
+        body += piece
+        if len(body) > limit:
+            raise too_large
+    return bytes(body)
+
+
 async def _body(request: Any) -> Body:
     if request.content_type != "application/json":
         raise Refused(415, "The body must be application/json.")
-    if (request.content_length or 0) > JSON_LIMIT:
-        raise Refused(413, f"The body may have {JSON_LIMIT} bytes.")
     try:
-        body = json.loads(await request.content.read(JSON_LIMIT + 1))
+        body = json.loads(await whole_body(request, JSON_LIMIT))
     except (ValueError, RecursionError):
         raise Refused(400, "The body is no JSON.") from None
     if not isinstance(body, dict):

@@ -73,6 +73,11 @@ class Canvas:
         )
         expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
 
+    @property
+    def pack_folder(self) -> str:
+        """The folder under /extensions that serves our modules."""
+        return self._comfyui.pack_folder
+
     def complaints_about_us(self) -> list[str]:
         """Console errors that name our files."""
         return [text for text in self._console if self._comfyui.pack_folder in text]

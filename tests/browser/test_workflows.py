@@ -37,7 +37,22 @@ def test_every_node_is_found_by_its_name_and_added(canvas: Canvas) -> None:
     canvas.screenshot("added")
 
 
+# Pictures of every kind; the rest runs without a browser (tests/comfy).
+SEEN = ("text_to_image_two_loras", "inpainting", "reference_edit")
+
+
 @pytest.mark.parametrize("name", SHOWS)
+def test_every_example_opens_as_it_was_written(canvas: Canvas, name: str) -> None:
+    prompt = example_prompt(name)
+
+    canvas.load(graph_of(name))
+
+    assert {
+        ident: (node["class_type"], node["inputs"]) for ident, node in canvas.prompt().items()
+    } == {ident: (node["class_type"], node["inputs"]) for ident, node in prompt.items()}
+
+
+@pytest.mark.parametrize("name", SEEN)
 def test_an_example_opens_runs_and_shows_its_picture(
     canvas: Canvas, simulator: Simulator, name: str
 ) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from drawthings.tools.comfyui_client import Client, Result
-from drawthings.tools.demo import example_prompt, picture_node
+from drawthings.tools.demo import example_prompt, picture_node, with_picture
 from PIL import Image
 
 SECRET = "correct-horse-battery-staple-4711"
 SECRET_NAME = "TESTHOME"
+
+# Where the picture has another size than the sampler's fields say, px.
+SIZES = {"outpainting": (1472, 640), "hires_fix_upscaler": (2560, 1920)}
 
 Pixels = npt.NDArray[np.int16]
 
@@ -24,7 +27,8 @@ class Example:
     """One of the example workflows, with a seed that no cache knows."""
 
     def __init__(self, name: str) -> None:
-        self.prompt = example_prompt(name)
+        self.prompt = with_picture(example_prompt(name))
+        self._size = SIZES.get(name)
         self.sampler = self._only("DTSampler")
         self.loader = self._only("DTModelLoader")
         self.inputs["seed"] = next(_seeds)
@@ -37,7 +41,7 @@ class Example:
 
     @property
     def size(self) -> tuple[int, int]:
-        return self.inputs["width"], self.inputs["height"]
+        return self._size or (self.inputs["width"], self.inputs["height"])
 
     def choose_model(self, file: str) -> None:
         self.prompt[self.loader]["inputs"]["model"] = file
@@ -55,7 +59,7 @@ class Example:
 
     def pixels(self, client: Client, result: Result) -> Pixels:
         """What the run saved."""
-        (file,) = result.files(picture_node(self.prompt))
+        file = result.files(picture_node(self.prompt))[0]
         return decode(client.view(file))
 
     def _only(self, kind: str) -> str:

@@ -195,7 +195,7 @@ def test_four_pictures_in_one_node_keep_their_order_and_can_be_off(
         "Picture 3: image, 128x64 px",
         "Picture 4: image_4, 96x64 px",
     ]
-    assert output.ui["drawthings_notes"] == tuple(numbers.splitlines())
+    assert output.ui["drawthings_facts"] == tuple(numbers.splitlines())
     sample(profile, EDIT_MODEL, reference=references, image=pictures(0.5))
     (hint,) = server.requests[0].hints
     assert hint.kind == "shuffle"

@@ -16,7 +16,7 @@ from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.options import Options
 from drawthings.dt_core.profile import ServerProfile
 from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import compat, run
+from drawthings.nodes import compat, display, run
 from drawthings.nodes.inpaint import DTInpaintCrop, DTInpaintStitch, DTMask, DTOutpaint
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.upscale import DTUpscale
@@ -141,19 +141,20 @@ def test_stop_between_and_during_the_requests_of_a_batch(
 def test_one_bar_covers_all_requests(
     server: Any, profile: ServerProfile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "UPDATE_INTERVAL_S", 0.0)
+    monkeypatch.setattr(display, "UPDATE_INTERVAL_S", 0.0)
     shown: list[tuple[float, float]] = []
     monkeypatch.setattr(
         compat.comfy.utils,
         "PROGRESS_BAR_HOOK",
         lambda value, total, preview, node_id=None: shown.append((value, total)),
     )
+    server.step_delay = 0.1  # else all of a request may come at once
     sample(profile, settings={"batch_count": 3})
     values = [value for value, _ in shown]
     assert values == sorted(values)
-    assert {total for _, total in shown} == {3 * run.PER_REQUEST}
-    assert values[-1] == 3 * run.PER_REQUEST
-    assert any(run.PER_REQUEST < value < 2 * run.PER_REQUEST for value in values)
+    assert {total for _, total in shown} == {3 * display.PER_REQUEST}
+    assert values[-1] == 3 * display.PER_REQUEST
+    assert any(display.PER_REQUEST < value < 2 * display.PER_REQUEST for value in values)
 
 
 def test_masks_go_with_their_pictures(server: Any, profile: ServerProfile) -> None:

@@ -119,7 +119,7 @@ def test_transparent_results_have_a_mask(server: Any, profile: ServerProfile) ->
         for row in server.catalog.all("models")
         if row.get("modifier") == "qwenimage_layered"
     )
-    image, mask, _, _, _, rgba = sample(
+    image, mask, _, _, _, rgba, _ = sample(
         profile, layered, image=torch.zeros((1, 64, 128, 3)), batch_size=2
     ).args
     assert tuple(image.shape[1:]) == (64, 128, 3)

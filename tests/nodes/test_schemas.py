@@ -16,7 +16,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # A file format: saved workflows depend on these ids and on the order of the widgets.
 # Append only.
 FORMAT = {
-    "DTServer": (["address", "tls", "secret_name", "fingerprint"], [], ["DT_SERVER"]),
+    "DTServer": (
+        ["address", "tls", "secret_name", "fingerprint", "saved_server"],
+        [],
+        ["DT_SERVER"],
+    ),
     "DTModelLoader": (["model", "model_file"], ["server"], ["DT_MODEL"]),
     "DTLoRA": (
         [
@@ -102,7 +106,7 @@ FORMAT = {
             "options",
             "audio",
         ],
-        ["IMAGE", "MASK", "VIDEO", "AUDIO", "INT", "IMAGE"],
+        ["IMAGE", "MASK", "VIDEO", "AUDIO", "INT", "IMAGE", "DT_GENERATION"],
     ),
     "DTGuidanceOptions": (
         [
@@ -285,6 +289,7 @@ FORMAT = {
         ["model", "image", "options"],
         ["IMAGE"],
     ),
+    "DTSaveImage": (["filename_prefix"], ["images", "generation"], []),
 }
 WIDGETS = {"INT", "FLOAT", "STRING", "COMBO", "BOOLEAN"}
 

@@ -4,35 +4,50 @@ import { allNodes, isOurs } from '../lib/graph.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 
-const KEY = 'drawthings_notes' // of what a node gives to the front end
+const NOTES = 'drawthings_notes' // of what a node gives to the front end: warnings
+const FACTS = 'drawthings_facts' // and what is none
 const SHOWN = 3
+
+/**
+ * @param {string} text
+ * @param {'exclamation-triangle' | 'info-circle'} symbol
+ * @returns {HTMLElement}
+ */
+function noteOf(text, symbol) {
+  const row = document.createElement('div')
+  row.className = symbol === 'info-circle' ? 'dt-note dt-fact' : 'dt-note'
+  const icon = document.createElement('i')
+  icon.className = `pi pi-${symbol}`
+  row.append(icon, words(text))
+  return row
+}
 
 /**
  * @param {any} node
  * @param {string[]} notes
+ * @param {string[]} facts
  * @param {boolean} [all]
  */
-function draw(node, notes, all = false) {
+function draw(node, notes, facts, all = false) {
   const shown = all ? notes : notes.slice(0, SHOWN)
-  /** @type {HTMLElement[]} */
-  const rows = shown.map((note) => {
-    const row = document.createElement('div')
-    row.className = 'dt-note'
-    const icon = document.createElement('i')
-    icon.className = 'pi pi-exclamation-triangle'
-    row.append(icon, words(note))
-    return row
-  })
+  const rows = [
+    ...facts.map((fact) => noteOf(fact, 'info-circle')),
+    ...shown.map((note) => noteOf(note, 'exclamation-triangle')),
+  ]
   if (notes.length > SHOWN) {
     const label = all ? t('notes.less') : t('notes.more', { count: notes.length - SHOWN })
-    rows.push(sectionButton(label, () => draw(node, notes, !all)))
+    rows.push(sectionButton(label, () => draw(node, notes, facts, !all)))
   }
   fill(node, 'notes', ...rows)
 }
 
-/** @param {any} output */
-function notesOf(output) {
-  const notes = output?.[KEY]
+/**
+ * @param {any} output
+ * @param {string} key
+ * @returns {string[]}
+ */
+function notesOf(output, key) {
+  const notes = output?.[key]
   return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string') : []
 }
 
@@ -44,7 +59,7 @@ export const notes = {
     if (!isOurs(node)) return
     const executed = node.onExecuted
     node.onExecuted = function (/** @type {any[]} */ ...values) {
-      draw(node, notesOf(values[0]))
+      draw(node, notesOf(values[0], NOTES), notesOf(values[0], FACTS))
       return executed?.apply(this, values)
     }
   },

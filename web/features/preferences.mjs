@@ -1,4 +1,44 @@
-// Our part of the settings panel.
+// Our part of the settings panel. Features read them with setting.get.
+import { paintAll } from './look.mjs'
+
+const SECTION = 'Draw Things'
+
+/** @type {any[]} */
+const settings = [
+  {
+    id: 'drawthingsnodes.without_effect',
+    name: 'Inputs without effect',
+    tooltip: 'What happens to inputs that the chosen model and sampler do not read.',
+    category: [SECTION, 'Nodes', 'without_effect'],
+    type: 'combo',
+    options: [
+      { text: 'dim', value: 'dim' },
+      { text: 'fold away', value: 'fold' },
+      { text: 'show', value: 'show' },
+    ],
+    defaultValue: 'dim',
+  },
+  {
+    id: 'drawthingsnodes.node_colors',
+    name: 'Colour the nodes',
+    tooltip: 'Only nodes that have no colour of your own; nothing of it is saved.',
+    category: [SECTION, 'Nodes', 'node_colors'],
+    type: 'boolean',
+    defaultValue: true,
+    onChange: (/** @type {boolean} */ on) => paintAll(on),
+  },
+  {
+    id: 'drawthingsnodes.status_line',
+    name: 'Show the connection on nodes',
+    tooltip: 'A line on the nodes that name a server: connected, or what is wrong.',
+    category: [SECTION, 'Nodes', 'status_line'],
+    type: 'boolean',
+    defaultValue: true,
+  },
+]
 
 /** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
-export const preferences = { name: 'drawthingsnodes.preferences' }
+export const preferences = {
+  name: 'drawthingsnodes.preferences',
+  settings,
+}

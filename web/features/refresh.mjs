@@ -2,6 +2,15 @@
 import { app } from '../../../scripts/app.js'
 import { api } from '../../../scripts/api.js'
 import { call } from '../lib/backend.mjs'
+import { listInputs } from '../lib/choices.mjs'
+import { forgetCatalogs } from '../lib/catalogs.mjs'
+import { t } from '../lib/text.mjs'
+
+/** Take new node definitions over, without a message where the front end can do that. */
+async function renewDefinitions() {
+  const quiet = /** @type {any} */ (app).reloadNodeDefs
+  await (quiet ? quiet.call(app) : app.refreshComboInNodes())
+}
 
 /** Ask every known server, and say how each answered. */
 async function refreshServers() {
@@ -16,7 +25,8 @@ async function refreshServers() {
     const detail = error instanceof Error ? error.message : String(error)
     toast.add({ severity: 'error', summary: 'Draw Things', detail, life: 6000 })
   }
-  await app.refreshComboInNodes()
+  forgetCatalogs()
+  await renewDefinitions()
 }
 
 /** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
@@ -31,10 +41,14 @@ export const refresh = {
     },
   ],
   menuCommands: [{ path: ['Extensions', 'Draw Things'], commands: ['drawthingsnodes.refresh'] }],
+  getNodeMenuItems(node) {
+    if (!listInputs(node).length) return []
+    return [{ content: t('pickers.refresh'), callback: () => void refreshServers() }]
+  },
   setup() {
     // Sent when a server told of models, LoRAs or controls that the lists do not have.
     api.addEventListener(/** @type {any} */ ('drawthingsnodes.lists'), () => {
-      void app.refreshComboInNodes()
+      void renewDefinitions()
     })
   },
 }

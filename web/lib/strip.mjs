@@ -10,7 +10,7 @@ const MARGIN = 6 // px that the classic renderer leaves around it
 /**
  * @typedef {{
  *   widget: any, root: HTMLElement, inner: HTMLElement, sections: Map<string, HTMLElement>,
- *   height: number
+ *   height: number, added: number
  * }} Strip
  */
 
@@ -96,7 +96,7 @@ function makeStrip(node) {
   inner.className = 'dt-strip-inner'
   root.append(inner)
   /** @type {Strip} */
-  const strip = { widget: null, root, inner, sections: new Map(), height: 0 }
+  const strip = { widget: null, root, inner, sections: new Map(), height: 0, added: 0 }
   strips.set(node, strip)
   if (!hasDomWidgets()) return strip
   strip.widget = node.addDOMWidget(NAME, 'drawthings', root, {
@@ -127,10 +127,17 @@ function measure(node, strip) {
   const content = Math.ceil(strip.inner.offsetHeight) || 22
   const height = filled ? content + 2 * MARGIN : 0
   if (height === strip.height && !shown) return
-  const grown = height - strip.height
   strip.height = height
+  const [width, now] = node.size
   const needed = node.computeSize()[1]
-  const wanted = Math.max(needed, node.size[1] + grown)
-  if (Math.abs(wanted - node.size[1]) > 1) node.setSize([node.size[0], wanted])
+  if (needed > now) {
+    strip.added += needed - now
+    node.setSize([width, needed])
+  } else if (strip.added) {
+    // Only what it took: the rest is the user's.
+    const given = Math.min(strip.added, now - needed)
+    strip.added -= given
+    if (given > 1) node.setSize([width, now - given])
+  }
   redraw()
 }

@@ -1,0 +1,57 @@
+"""Settings and pictures of the app in and out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from .. import exchange, run
+from .guard import Body, Refused, answered, json_route, text
+
+PICTURE_LIMIT = 64 * 1024 * 1024  # bytes
+TEXT_LIMIT = 1024 * 1024  # characters
+
+
+def import_configuration(body: Body) -> Any:
+    """{"text"} → {"recipe", "notes"}; recipe is null where the text is no configuration."""
+    return exchange.imported_text(text(body, "text", limit=TEXT_LIMIT))
+
+
+def export_configuration(body: Body) -> Any:
+    """{"prompt" in API form, "node"} → {"text", "notes"}."""
+    prompt = body.get("prompt")
+    if not isinstance(prompt, Mapping):
+        raise Refused(400, "'prompt' must be a graph in API form.")
+    try:
+        return exchange.exported(prompt, text(body, "node", limit=256))
+    except run.Problem as problem:
+        raise Refused(400, str(problem)) from None
+
+
+async def import_picture(request: Any) -> Any:
+    """A picture file as it is → {"recipe", "notes"}."""
+
+    async def work() -> Any:
+        return await asyncio.to_thread(exchange.imported_picture, await _whole(request))
+
+    return await answered(request, work)
+
+
+async def _whole(request: Any) -> bytes:
+    too_large = Refused(413, f"A picture may have {PICTURE_LIMIT // 1024**2} MB.")
+    if (request.content_length or 0) > PICTURE_LIMIT:
+        raise too_large
+    file = bytearray()
+    async for chunk in request.content.iter_any():
+        file += chunk
+        if len(file) > PICTURE_LIMIT:
+            raise too_large
+    return bytes(file)
+
+
+ROUTES = {
+    "/import/configuration": json_route(import_configuration),
+    "/import/picture": import_picture,
+    "/export/configuration": json_route(export_configuration),
+}

@@ -1,0 +1,33 @@
+"""Every text that a user sees is there in every language."""
+
+from __future__ import annotations
+
+from drawthings.nodes import NODES
+from drawthings.tools import build_locales
+from drawthings.tools.node_texts import collect
+
+
+def test_no_text_is_missing_left_over_or_stale() -> None:
+    texts = build_locales.english(collect(NODES))
+
+    assert list(build_locales.complaints(texts)) == []
+
+
+def test_commands_and_settings_are_found_in_the_features() -> None:
+    texts = build_locales.english(collect(NODES))
+
+    assert "drawthingsnodes_refresh" in texts["commands"]
+    assert texts["settings"]["drawthingsnodes_without_effect"]["options"] == {
+        "dim": "dim",
+        "fold away": "fold away",
+        "show": "show",
+    }
+
+
+def test_a_changed_sentence_is_told() -> None:
+    texts = {"main": {"drawthingsnodes": {"x": {"y": "A sentence without translation {hole}."}}}}
+
+    found = list(build_locales.complaints(texts))
+
+    assert "zh: no translation: A sentence without translation {hole}." in found
+    assert "ja: no translation: A sentence without translation {hole}." in found
