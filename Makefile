@@ -16,7 +16,7 @@ help:
 	@echo "make test-fast  the tests of dt_core, which need no ComfyUI"
 	@echo "make lint       ruff, mypy and tsc"
 	@echo "make format     let ruff rewrite the Python files"
-	@echo "make demo       three example workflows into demo/"
+	@echo "make demo       the example workflows into demo/"
 	@echo "make comfyui    the simulator and a ComfyUI to click around in"
 	@echo "make clean      remove all that these left behind"
 
