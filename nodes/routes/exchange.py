@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import exchange, run
-from .guard import Body, Refused, answered, json_route, text
+from .guard import Body, Refused, answered, json_route, text, whole_body
 
 PICTURE_LIMIT = 64 * 1024 * 1024  # bytes
 TEXT_LIMIT = 1024 * 1024  # characters
@@ -33,21 +33,11 @@ async def import_picture(request: Any) -> Any:
     """A picture file as it is → {"recipe", "notes"}."""
 
     async def work() -> Any:
-        return await asyncio.to_thread(exchange.imported_picture, await _whole(request))
+        return await asyncio.to_thread(
+            exchange.imported_picture, await whole_body(request, PICTURE_LIMIT)
+        )
 
     return await answered(request, work)
-
-
-async def _whole(request: Any) -> bytes:
-    too_large = Refused(413, f"A picture may have {PICTURE_LIMIT // 1024**2} MB.")
-    if (request.content_length or 0) > PICTURE_LIMIT:
-        raise too_large
-    file = bytearray()
-    async for chunk in request.content.iter_any():
-        file += chunk
-        if len(file) > PICTURE_LIMIT:
-            raise too_large
-    return bytes(file)
 
 
 ROUTES = {

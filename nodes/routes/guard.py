@@ -78,7 +78,7 @@ async def _worked(request: Any, work: Work) -> Any:
 
 async def whole_body(request: Any, limit: int) -> bytes:
     """The body of a request. Raises Refused if it has more than `limit` bytes."""
-    too_large = Refused(413, f"The body may have {limit} bytes.")
+    too_large = Refused(413, f"The body may have {limit >> 20} MiB.")
     if (request.content_length or 0) > limit:
         raise too_large
     body = bytearray()
