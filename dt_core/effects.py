@@ -29,40 +29,41 @@ _RECOMMENDED = ("steps", "guidance_scale", "sampler", "start_width", "start_heig
 _WEIGHTS = re.compile(r"_(q\d+p|bf16|f16|fp16)(_svd)?\.ckpt$")
 
 
-def idle(at: Resolved) -> dict[str, str]:
+def idle(at: Resolved, unknown: frozenset[str] = frozenset()) -> dict[str, str]:
     """The settings without effect, with a sentence for each; also NEGATIVE_PROMPT.
 
     `at` holds the values that are chosen: a setting may be idle for another one's value.
+    Nothing is said because of the settings in `unknown`, whose values only a run can tell.
     """
     if at.family is None:
         return {}
     found: dict[str, str] = {}
     for row in SETTINGS:
-        reason = _why_idle(at, row.name, at.family)
+        reason = _why_idle(at, row.name, at.family, unknown)
         if reason:
             found[row.name] = reason
     guidance = facts.why_no_guidance(at)
-    if guidance:
+    if guidance and not unknown & {"sampler", "guidance_scale", "image_guidance_scale"}:
         sentence = f"Not read: {guidance}."
         found[NEGATIVE_PROMPT] = sentence
         for name in _ONLY_FOR_GUIDANCE:
-            found.setdefault(name, sentence)
+            # The zeroed first steps of CFG-Zero* act without guidance too.
+            if not (name.startswith("cfg_zero") and at.settings["cfg_zero_init_steps"] > 0):
+                found.setdefault(name, sentence)
     return found
 
 
-def _why_idle(at: Resolved, name: str, family: Family) -> str:
+def _why_idle(at: Resolved, name: str, family: Family, unknown: frozenset[str]) -> str:
     row = setting(name)
     if row.families == NOT_READ:
-        return "The server does not read it."
+        return ""  # for the app, or carried out by dt_core.batches
     if row.families is not None and not family.supports(row.families):
         return f"{family.name} does not read it."
     switch = SWITCHES.get(name)
-    if switch is not None and not at.settings[switch]:
+    if switch is not None and switch not in unknown and not at.settings[switch]:
         return f"Counts only with {setting(switch).label}."
-    if name == "stochastic_sampling_gamma" and at.settings["sampler"] not in {
-        Sampler.TCD,
-        Sampler.TCD_TRAILING,
-    }:
+    tcd = at.settings["sampler"] in {Sampler.TCD, Sampler.TCD_TRAILING}
+    if name == "stochastic_sampling_gamma" and "sampler" not in unknown and not tcd:
         return "Only the samplers TCD and TCD Trailing read it."
     if name == "image_guidance_scale" and at.model and facts.modifier(at) != "editing":
         return "Only models that edit by instruction read it."

@@ -97,7 +97,7 @@ class OptionsNode(io.ComfyNode):
                     "options", optional=True, tooltip="Options that these are added to."
                 ),
                 *(_widget(name) for name in theme.settings),
-                *(file_input(f"{name}_file") for name in files),
+                *(for_setting(name, file_input(f"{name}_file")) for name in files),
             ],
             outputs=[
                 sockets.Options.Output(

@@ -20,14 +20,21 @@ _DOT = Picture(np.zeros((1, 1, 3), np.float32))  # stands for any image
 
 
 def idle(body: Body) -> Any:
-    """The settings without effect for {"server", "model", "values", "image"}.
+    """The settings without effect for {"server", "model", "values", "unknown", "image"}.
 
-    `values` are widget values by setting; `image` tells whether the sampler has one.
+    `values` are widget values by setting, `unknown` the settings whose value comes by a link;
+    `image` tells whether the sampler has one.
     """
+    unknown = body.get("unknown", [])
+    if not isinstance(unknown, list) or not all(isinstance(name, str) for name in unknown):
+        raise Refused(400, "'unknown' must be a list of settings.")
     at = effects.chosen(text(body, "model"), _values(body), _catalog(body))
     if body.get("image") is True:
         at = replace(at, request=replace(at.request, image=_DOT))
-    return {"family": at.family.name if at.family else "", "idle": effects.idle(at)}
+    return {
+        "family": at.family.name if at.family else "",
+        "idle": effects.idle(at, frozenset(unknown)),
+    }
 
 
 def recommended(body: Body) -> Any:

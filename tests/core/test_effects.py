@@ -32,8 +32,8 @@ def test_what_the_family_table_denies_is_idle_and_what_it_has_is_not(version: st
     on = {switch: True for switch in SWITCHES.values() if switch not in files}
     found = idle(family.presets[0].model, **on)
     for row in SETTINGS:
-        if row.families == NOT_READ:
-            assert row.name in found
+        if row.families == NOT_READ:  # it acts elsewhere: rounds, the app's own list
+            assert row.name not in found
         elif row.families is not None and not family.supports(row.families):
             assert family.name in found[row.name]
 
@@ -49,6 +49,23 @@ def test_only_tcd_reads_gamma() -> None:
     name = "stochastic_sampling_gamma"
     assert name in idle(SDXL, sampler=Sampler.DPMPP_2M_KARRAS)
     assert name not in idle(SDXL, sampler=Sampler.TCD)
+
+
+def test_the_zeroed_first_steps_act_without_guidance() -> None:
+    flow = "qwen_image_1.0_q6p.ckpt"
+    names = {"cfg_zero_star", "cfg_zero_init_steps"}
+    assert (
+        not names & idle(flow, guidance_scale=1.0, cfg_zero_star=True, cfg_zero_init_steps=2).keys()
+    )
+    assert names <= idle(flow, guidance_scale=1.0, cfg_zero_star=True, cfg_zero_init_steps=0).keys()
+
+
+def test_what_only_a_run_can_tell_is_no_reason() -> None:
+    at = effects.chosen(SDXL, {})
+    found = effects.idle(at, frozenset({"sampler", "tiled_decoding"}))
+    assert "stochastic_sampling_gamma" not in found
+    assert "decoding_tile_width" not in found
+    assert "decoding_tile_width" in effects.idle(at)
 
 
 def test_guidance_1_reads_no_negative_prompt() -> None:

@@ -128,7 +128,7 @@ async function update(node) {
   const question = {
     server: serverRef(node),
     model,
-    values: chosenValues(node),
+    ...chosenValues(node),
     image: Boolean(sampler && upstream(sampler, 'image')),
   }
   const key = JSON.stringify(question)

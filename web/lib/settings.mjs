@@ -54,7 +54,8 @@ export function modelFileOf(node) {
  * What is chosen for the picture that a node takes part in: on the sampler, and over that on
  * the options nodes before it.
  * @param {any} node of ours
- * @returns {Record<string, unknown>} by setting
+ * @returns {{ values: Record<string, unknown>, unknown: string[] }} by setting, and those whose
+ *   value only a run can tell
  */
 export function chosenValues(node) {
   const sampler = samplerOf(node)
@@ -66,14 +67,17 @@ export function chosenValues(node) {
   }
   /** @type {Record<string, unknown>} */
   const values = {}
+  const unknown = new Set()
   for (const place of new Set([sampler, ...chain, node])) {
     if (!place) continue
     for (const [input, setting] of settingsOf(place)) {
       const value = widgetValue(place, input)
-      if (value !== undefined && !(input === 'shift' && value === 0)) values[setting] = value
+      if (value === undefined) unknown.add(setting)
+      // An empty file name leaves the choice to the list; shift 0 is automatic.
+      else if (value !== '' && !(input === 'shift' && value === 0)) values[setting] = value
     }
   }
-  return values
+  return { values, unknown: [...unknown] }
 }
 
 /**
