@@ -85,7 +85,7 @@ class Canvas:
     def clear(self) -> None:
         """No dialog, no node."""
         self.page.keyboard.press("Escape")
-        self.page.evaluate("app.graph.clear()")
+        self.page.evaluate("() => { app.graph.clear(); app.canvas.ds.reset() }")
 
     def load(self, graph: dict[str, Any]) -> None:
         """Open a workflow, and wait until its nodes are there and drawn."""
@@ -93,8 +93,28 @@ class Canvas:
         self.page.wait_for_function(
             "count => app.graph._nodes.length === count", arg=len(graph["nodes"])
         )
+        self.show_all()
         if self.face.vue:
             self.page.locator("[data-node-id]").nth(len(graph["nodes"]) - 1).wait_for()
+
+    def show_all(self) -> None:
+        """Every node in view, whatever an earlier test left."""
+        self.page.evaluate(
+            """() => {
+                const boxes = app.graph._nodes.map(node => [...node.pos, ...node.size])
+                if (!boxes.length) return
+                const left = Math.min(...boxes.map(box => box[0])) - 60
+                const top = Math.min(...boxes.map(box => box[1])) - 120
+                const right = Math.max(...boxes.map(box => box[0] + box[2])) + 60
+                const bottom = Math.max(...boxes.map(box => box[1] + box[3])) + 160
+                const { width, height } = app.canvas.canvas.getBoundingClientRect()
+                const scale = Math.min(1, width / (right - left), height / (bottom - top))
+                app.canvas.ds.scale = scale
+                app.canvas.ds.offset[0] = -left
+                app.canvas.ds.offset[1] = -top
+                app.canvas.setDirty(true, true)
+            }"""
+        )
 
     def add_by_search(self, title: str) -> None:
         """Double click on the empty canvas, type, and take the first find.
