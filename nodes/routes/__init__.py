@@ -8,10 +8,10 @@ named; never to an address that only a request names.
 from __future__ import annotations
 
 from .. import compat
-from . import catalogs, effects, exchange, servers
+from . import catalogs, conversion, effects, exchange, servers
 
 PREFIX = "/drawthingsnodes"
-MODULES = (catalogs, servers, effects, exchange)
+MODULES = (catalogs, servers, effects, exchange, conversion)
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...dt_core.errors import DrawThingsError
-from ...dt_core.profile import ServerProfile, TlsMode
+from ...dt_core.profile import ServerProfile, TlsMode, default_profile
 from .. import clients, servers
 from .guard import Body, Refused, text
 
@@ -52,4 +52,4 @@ def profile_of(body: Body) -> ServerProfile:
 def allowed() -> set[ServerProfile]:
     """The servers that may be asked without a run."""
     stored = (server.profile for server in servers.current().stored)
-    return {servers.default_profile(), *stored, *clients.known_profiles()}
+    return {default_profile(), servers.default_profile(), *stored, *clients.known_profiles()}

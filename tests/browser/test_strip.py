@@ -51,6 +51,7 @@ def connect_server(canvas: Canvas, address: str, tls: str = "automatic") -> None
         }""",
         [address, tls],
     )
+    canvas.show_all()
 
 
 def test_the_loader_tells_that_the_default_server_is_connected(canvas: Canvas) -> None:

@@ -47,9 +47,12 @@ def test_every_example_opens_as_it_was_written(canvas: Canvas, name: str) -> Non
 
     canvas.load(graph_of(name))
 
-    assert {
-        ident: (node["class_type"], node["inputs"]) for ident, node in canvas.prompt().items()
-    } == {ident: (node["class_type"], node["inputs"]) for ident, node in prompt.items()}
+    opened = canvas.prompt()
+    for node in opened.values():
+        node["inputs"].pop("audioUI", None)  # the older front end's own player
+    assert {ident: (node["class_type"], node["inputs"]) for ident, node in opened.items()} == {
+        ident: (node["class_type"], node["inputs"]) for ident, node in prompt.items()
+    }
 
 
 @pytest.mark.parametrize("name", SEEN)
