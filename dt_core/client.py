@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -24,6 +25,7 @@ from .events import Event, Started
 from .job import AsyncEvents, Job
 from .profile import ServerProfile, default_profile
 from .request import GenerationRequest, Resolved, build, resolve
+from .upload import Upload
 
 ECHO_TIMEOUT_S = 10.0
 FILES_TIMEOUT_S = 30.0
@@ -132,6 +134,30 @@ class Client:
         return tuple(
             FileStatus(name, exists, digest or None)
             for name, exists, digest in zip(wanted, reply.existences, digests, strict=False)
+        )
+
+    def upload(
+        self,
+        path: Path,
+        name: str | None = None,
+        *,
+        overwrite: bool = False,
+        sha256: bytes | None = None,
+    ) -> Upload:
+        """A file on its way into the server's models folder: call `run` of the result.
+
+        `name` is the name there, by default the file's own; `sha256` (32 bytes) saves
+        reading the file twice. Raises RequestError for a name that cannot be.
+        """
+        return Upload(
+            self.profile,
+            path,
+            path.name if name is None else name,
+            connect=lambda: self._connect().channel,
+            exists=lambda wanted: self.files_exist([wanted])[0].exists,
+            secret=self._secret,
+            overwrite=overwrite,
+            sha256=sha256,
         )
 
     def prepare(self, request: GenerationRequest) -> tuple[Resolved, tuple[str, ...]]:

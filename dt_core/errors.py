@@ -4,7 +4,8 @@ DrawThingsError
 ├── TensorError            a tensor is damaged, hostile or absurd
 ├── SettingsError          a setting or a configuration has a value that cannot be
 ├── RequestError           the request would crash the server or cannot work: change it
-│   └── ModelNotFound      the server does not have that model: choose another
+│   ├── ModelNotFound      the server does not have that model: choose another
+│   └── FileOnServer       an upload would overwrite a file: ask for that, or rename it
 └── ServerError            something between here and the server
     ├── ServerUnreachable  start the server, check address and port
     │   └── NoAnswer       it is there but silent: it may be busy
@@ -13,6 +14,7 @@ DrawThingsError
     ├── SecretRejected     the shared secret is missing or wrong
     ├── ProtocolError      the server sent what the protocol does not allow
     ├── GenerationFailed   the server reported a failure
+    ├── UploadFailed       the server did not take a file
     ├── NoImages           the server finished without a picture
     └── Cancelled          the caller cancelled
 
@@ -50,6 +52,10 @@ class ModelNotFound(RequestError):
         self.available = available
 
 
+class FileOnServer(RequestError):
+    """The server has a file of that name, and nobody asked to overwrite it."""
+
+
 class ServerError(DrawThingsError):
     """Something failed between here and the server."""
 
@@ -80,6 +86,10 @@ class ProtocolError(ServerError):
 
 class GenerationFailed(ServerError):
     """The server reported a failure while it generated."""
+
+
+class UploadFailed(ServerError):
+    """The server did not take a file; it keeps no part of it (docs/protocol.md 6.3)."""
 
 
 class NoImages(ServerError):

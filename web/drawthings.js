@@ -17,7 +17,6 @@ import { progress } from './features/progress.mjs'
 import { notes } from './features/notes.mjs'
 import { sidebar } from './features/sidebar.mjs'
 import { exchange } from './features/exchange.mjs'
-import { convert } from './features/convert.mjs'
 
 addStyle()
 await loadTexts()
@@ -37,7 +36,6 @@ for (const feature of [
   notes,
   sidebar,
   exchange,
-  convert,
 ]) {
   app.registerExtension(feature)
 }

@@ -7,7 +7,7 @@ import { forgetCatalogs } from '../lib/catalogs.mjs'
 import { t } from '../lib/text.mjs'
 
 /** Take new node definitions over, without a message where the front end can do that. */
-async function renewDefinitions() {
+export async function renewDefinitions() {
   const quiet = /** @type {any} */ (app).reloadNodeDefs
   await (quiet ? quiet.call(app) : app.refreshComboInNodes())
 }

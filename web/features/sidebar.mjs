@@ -4,6 +4,7 @@ import { BackendError, call } from '../lib/backend.mjs'
 import { detailsOf, fixOf, gradeOf, lineOf } from '../lib/status_words.mjs'
 import { words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
+import { renewDefinitions } from './refresh.mjs'
 
 const TLS_MODES = ['automatic', 'TLS', 'TLS, system certificates', 'plain text']
 
@@ -34,7 +35,7 @@ function make(tag, className, ...content) {
  * @param {() => void} onClick
  */
 function button(label, icon, onClick) {
-  const element = make('button', icon ? `dt-button dt-icon pi pi-${icon}` : 'dt-button')
+  const element = make('button', icon ? `dt-button dt-symbol pi pi-${icon}` : 'dt-button')
   element.type = 'button'
   element.title = label
   element.setAttribute('aria-label', label)
@@ -150,7 +151,7 @@ class Tab {
     })
     if (!sure) return
     await this.ask('/servers/remove', { name })
-    await app.refreshComboInNodes()
+    await renewDefinitions()
   }
 
   /** @param {Server | null} server null for a new one */
@@ -205,7 +206,7 @@ class Tab {
       })
       if (!worked) return
       this.form.replaceChildren() // with the secret in it
-      await app.refreshComboInNodes()
+      await renewDefinitions()
     })
     this.form.replaceChildren(form)
     name.focus()

@@ -7,6 +7,7 @@ import { allNodes, onGraphChange, serverNodeOf, serverRef } from '../lib/graph.m
 import { detailsOf, fixOf, gradeOf, lineOf } from '../lib/status_words.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
+import { renewDefinitions } from './refresh.mjs'
 
 const FRESH_MS = 60_000
 const SETTING = 'drawthingsnodes.status_line'
@@ -114,7 +115,7 @@ function draw(node, ref, status) {
 function refreshButton(ref) {
   const again = sectionButton('', () => void refresh(ref, true), t('status.again'))
   again.setAttribute('aria-label', t('status.again'))
-  again.classList.add('pi', 'pi-refresh', 'dt-icon')
+  again.classList.add('pi', 'pi-refresh', 'dt-symbol')
   return again
 }
 
@@ -137,7 +138,7 @@ async function addServer(ref) {
     const detail = error instanceof Error ? error.message : String(error)
     app.extensionManager.toast.add({ severity: 'error', summary: 'Draw Things', detail })
   }
-  await app.refreshComboInNodes()
+  await renewDefinitions()
   void refresh(ref, true)
 }
 
