@@ -4,6 +4,7 @@
 // without a workflow of ComfyUI. All else goes on to ComfyUI as if we were not there.
 import { app } from '../../../scripts/app.js'
 import { call, send } from '../lib/backend.mjs'
+import { offerPrompt } from './convert.mjs'
 import { textKeywords } from '../lib/picture.mjs'
 import { addRecipe, asOneStep, middle, setValues } from '../lib/recipe.mjs'
 import { t } from '../lib/text.mjs'
@@ -12,7 +13,7 @@ const CONTAINER = '#graph-canvas-container'
 const PICTURES = ['image/png', 'image/jpeg']
 const PICTURE_LIMIT = 64 * 1024 * 1024 // bytes; the backend takes no more
 const TEXT_LIMIT = 1024 * 1024 // characters
-const LIFE_MS = 7000
+const LIFE_MS = 4000
 const WORKFLOW_TEXTS = ['workflow', 'prompt']
 
 // Two of these, and none of ComfyUI's own, make a configuration; the backend looks closer.
@@ -282,6 +283,7 @@ function isJson(file) {
 async function takeFile(file, place) {
   if (isJson(file)) {
     const text = await file.text()
+    if (offerPrompt(text, file.name)) return true
     return looksLikeConfiguration(text) && use(text, null, place)
   }
   const keywords = textKeywords(await file.arrayBuffer())
@@ -307,6 +309,8 @@ function onDrop(event) {
   if (!isPicture(file) && !isJson(file)) return
   event.preventDefault()
   event.stopPropagation()
+  const anyApp = /** @type {any} */ (app)
+  anyApp.dragOverNode = null // ComfyUI would clear it, and does not hear of this drop
   const place = placeOf(event)
   const mouse = /** @type {any} */ (app.canvas).graph_mouse
   mouse[0] = place[0]

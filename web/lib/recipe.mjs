@@ -5,7 +5,7 @@ const GAP_X = 60 // px of the canvas
 const GAP_Y = 40
 const FILLED = 0.8 // of the view, where it has to zoom out
 const TITLE = 30
-const ROOM = { DTModelLoader: 120, DTServer: 60 } // for lines that come once the server answers
+const ROOM = { DTModelLoader: 120, DTServer: 60, DTLoRA: 120, DTSampler: 60 } // for lines that come once the server answers
 const VUE_GROWTH = 1.15 // nodes drawn by Vue are taller than LiteGraph measures
 
 /**
