@@ -24,6 +24,7 @@ from .configuration import Configuration
 from .errors import (
     Cancelled,
     DrawThingsError,
+    FileOnServer,
     GenerationFailed,
     ModelNotFound,
     NoAnswer,
@@ -35,7 +36,9 @@ from .errors import (
     ServerUnreachable,
     SettingsError,
     TensorError,
+    TlsMismatch,
     TrustError,
+    UploadFailed,
 )
 from .events import (
     AudioReceived,
@@ -51,6 +54,7 @@ from .events import (
 from .job import Job
 from .profile import ServerProfile, TlsMode
 from .request import GenerationRequest
+from .upload import Upload, UploadedFile, UploadPhase
 from .values import Audio, Control, Lora, Mask, ModelChoice, Picture, Reference, Size
 
 __all__ = [
@@ -69,6 +73,7 @@ __all__ = [
     "DownloadSize",
     "DrawThingsError",
     "Event",
+    "FileOnServer",
     "FileStatus",
     "GenerationFailed",
     "GenerationRequest",
@@ -99,6 +104,11 @@ __all__ = [
     "Stage",
     "Started",
     "TensorError",
+    "TlsMismatch",
     "TlsMode",
     "TrustError",
+    "Upload",
+    "UploadFailed",
+    "UploadPhase",
+    "UploadedFile",
 ]

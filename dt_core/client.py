@@ -154,6 +154,7 @@ class Client:
             path,
             path.name if name is None else name,
             connect=lambda: self._connect().channel,
+            greet=self.echo,
             exists=lambda wanted: self.files_exist([wanted])[0].exists,
             secret=self._secret,
             overwrite=overwrite,

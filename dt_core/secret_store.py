@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from pathlib import Path
 
 from .errors import SecretRejected
 
 VARIABLE = "DRAWTHINGS_SECRET"
+
+_lock = threading.Lock()  # a store is made anew for every use, so it is the module's
 
 
 class SecretStore:
@@ -54,13 +57,15 @@ class SecretStore:
 
     def save(self, name: str, secret: str) -> None:
         """Store a secret in the file, readable by its owner only."""
-        self._write({**self._read(), name: secret})
+        with _lock:
+            self._write({**self._read(), name: secret})
 
     def remove(self, name: str) -> None:
         """Forget the secret of that name, if the file has one."""
-        secrets = self._read()
-        if secrets.pop(name, None) is not None:
-            self._write(secrets)
+        with _lock:
+            secrets = self._read()
+            if secrets.pop(name, None) is not None:
+                self._write(secrets)
 
     def _write(self, secrets: dict[str, str]) -> None:
         if self._path is None:

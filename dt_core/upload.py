@@ -6,6 +6,7 @@ end and only then gives the file its name.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import threading
@@ -18,7 +19,14 @@ from typing import Any, BinaryIO
 import grpc
 
 from . import _wire, channel
-from .errors import Cancelled, DrawThingsError, FileOnServer, RequestError, UploadFailed
+from .errors import (
+    Cancelled,
+    DrawThingsError,
+    FileOnServer,
+    NoAnswer,
+    RequestError,
+    UploadFailed,
+)
 from .profile import ServerProfile
 
 CHUNK_BYTES = 1 << 20
@@ -75,7 +83,8 @@ def check_name(name: str) -> str:
 class Upload:
     """One file on its way to a server. `run` sends it; `cancel` ends it from any thread.
 
-    `connect` gives the channel; `exists` tells whether the server has a file of a name.
+    `connect` gives the channel, `greet` raises SecretRejected where the secret is wrong (the
+    call itself would only fail), `exists` tells whether the server has a file of a name.
     """
 
     def __init__(
@@ -85,6 +94,7 @@ class Upload:
         name: str,
         *,
         connect: Callable[[], grpc.Channel],
+        greet: Callable[[], object],
         exists: Callable[[str], bool],
         secret: str | None,
         overwrite: bool = False,
@@ -94,6 +104,7 @@ class Upload:
         self._profile = profile
         self._path = path
         self._connect = connect
+        self._greet = greet
         self._exists = exists
         self._secret = secret
         self._overwrite = overwrite
@@ -116,6 +127,8 @@ class Upload:
         Raises FileOnServer if it has one of that name and `overwrite` was not asked for,
         UploadFailed, Cancelled, and what every call may raise.
         """
+        with contextlib.suppress(NoAnswer):  # busy, and started with --echo-on-queue
+            self._greet()
         if not self._overwrite and self._exists(self.name):
             raise FileOnServer(
                 f"The server at {self._profile.address} has a file {self.name!r} already: "
@@ -206,7 +219,8 @@ class Upload:
 
     def _failed(self, reason: str) -> UploadFailed:
         return UploadFailed(
-            f"The server at {self._profile.address} did not take {self.name!r} ({reason}): try again."
+            f"The server at {self._profile.address} did not take {self.name!r} ({reason}): "
+            "try again."
         )
 
     def _explained(self, error: grpc.RpcError) -> DrawThingsError:

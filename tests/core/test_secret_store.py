@@ -1,0 +1,60 @@
+"""Secrets are saved, replaced and forgotten, each by its own name."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from drawthings.dt_core.errors import SecretRejected
+from drawthings.dt_core.secret_store import SecretStore
+
+
+def test_a_secret_is_replaced_and_removed_and_the_others_stay(tmp_path: Path) -> None:
+    store = SecretStore(tmp_path / "secrets.json")
+    store.save("home", "one")
+    store.save("work", "two")
+    store.save("home", "three")
+    assert store.lookup("home") == "three"
+    store.remove("home")
+    store.remove("home")  # there is none any more
+    assert store.names() == ("work",)
+    assert json.loads((tmp_path / "secrets.json").read_text()) == {"work": "two"}
+
+
+def test_removing_from_no_file_makes_none(tmp_path: Path) -> None:
+    SecretStore(tmp_path / "secrets.json").remove("home")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_file_is_never_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text('{"home": "kept')
+    with pytest.raises(SecretRejected):
+        SecretStore(path).save("work", "two")
+    assert path.read_text() == '{"home": "kept'
+
+
+def test_the_variable_of_a_name_has_letters_that_every_shell_takes() -> None:
+    store = SecretStore()
+    assert store.variable("") == "DRAWTHINGS_SECRET"
+    assert store.variable("my box.2") == "DRAWTHINGS_SECRET_MY_BOX_2"
+
+
+def test_threads_that_save_at_once_lose_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    names = [f"server {number}" for number in range(16)]
+    begin = threading.Barrier(len(names))
+
+    def save(name: str) -> None:
+        begin.wait()
+        SecretStore(path).save(name, f"secret of {name}")
+
+    threads = [threading.Thread(target=save, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert SecretStore(path).names() == tuple(sorted(names))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["secrets.json"]
