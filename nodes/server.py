@@ -84,9 +84,8 @@ class DTServer(io.ComfyNode):
         with run.errors_in_words():
             if saved_server not in (AS_ABOVE, ""):
                 return io.NodeOutput(servers.named(saved_server))
-            return io.NodeOutput(
-                ServerProfile(address, TlsMode(tls), secret_name.strip(), fingerprint)
-            )
+            profile = ServerProfile(address, TlsMode(tls), secret_name.strip(), fingerprint)
+            return io.NodeOutput(servers.keep_secret_home(profile))
 
     @classmethod
     def fingerprint_inputs(cls, saved_server: str = AS_ABOVE, **_inputs: object) -> str:

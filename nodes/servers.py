@@ -152,6 +152,21 @@ def make_default(name: str) -> Servers:
         return _write(replace(current(), default=name))
 
 
+def keep_secret_home(profile: ServerProfile) -> ServerProfile:
+    """The profile, unless it would send the secret of a stored server to another address.
+
+    Raises SettingsError then: a workflow of somebody else could ask for that.
+    """
+    owner = current().find(profile.secret_name) if profile.secret_name else None
+    if owner is not None and owner.profile.address != profile.address:
+        raise SettingsError(
+            f"The secret {owner.name!r} belongs to the stored server at {owner.profile.address} "
+            f"and is not sent to {profile.address}: choose the stored server in DT Server, or "
+            "store this address with a secret of its own."
+        )
+    return profile
+
+
 def secret_state(profile: ServerProfile) -> str:
     """Where the server's secret comes from: "environment", "stored" or "none"."""
     if _in_environment(profile.secret_name):
@@ -180,7 +195,7 @@ def _stored(row: Any) -> StoredServer:
             row.get("fingerprint", ""),
         )
         return StoredServer(_checked_name(row["name"]), profile)
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, SettingsError):
         raise SettingsError(
             "The list of servers holds an entry that cannot be read: mend or remove "
             f"{SERVERS_FILE} in the folder user/__drawthings."

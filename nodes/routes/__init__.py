@@ -8,10 +8,10 @@ named; never to an address that only a request names.
 from __future__ import annotations
 
 from .. import compat
-from . import catalogs, conversion, effects, exchange, servers
+from . import catalogs, effects, exchange, servers, uploads
 
 PREFIX = "/drawthingsnodes"
-MODULES = (catalogs, servers, effects, exchange, conversion)
+MODULES = (catalogs, servers, effects, exchange, uploads)
 
 
 def register() -> None:

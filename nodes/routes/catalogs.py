@@ -69,7 +69,7 @@ def status(body: Body) -> Any:
         latency_ms = (time.perf_counter() - started) * 1e3
     except DrawThingsError as error:
         code = "tls_mismatch" if _wants_tls(profile, error) else ""
-        return _failed(error, name, profile.address, code)
+        return _failed(_away(profile, error) or error, name, profile.address, code)
     lists.learn(profile, catalog)
     return {
         "code": "connected" if catalog.browsable else "browsing_off",
@@ -92,6 +92,17 @@ def _wants_tls(profile: ServerProfile, error: DrawThingsError) -> bool:
         return speaks_tls(profile)
     except DrawThingsError:
         return False
+
+
+def _away(profile: ServerProfile, error: DrawThingsError) -> DrawThingsError | None:
+    """Why a silent server cannot even be reached; None if it can, and hence is busy."""
+    if not isinstance(error, NoAnswer):
+        return None
+    try:
+        speaks_tls(profile)
+    except ServerUnreachable as unreachable:
+        return unreachable
+    return None
 
 
 def _failed(error: DrawThingsError, name: str, address: str, code: str = "") -> Any:

@@ -26,11 +26,12 @@ _log = logging.getLogger("drawthings")
 
 
 class Refused(Exception):
-    """A request that is not ours to answer: HTTP status and a sentence."""
+    """A request that is not ours to answer: HTTP status, a sentence, a code for the page."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, code: str = "Refused") -> None:
         super().__init__(sentence)
         self.status = status
+        self.code = code
 
 
 def text(body: Body, key: str, default: str | None = None, limit: int = 4096) -> str:
@@ -61,7 +62,8 @@ async def answered(request: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         require_header(request)
         return web.json_response(await work())
     except Refused as refusal:
-        return web.json_response({"error": str(refusal), "code": "Refused"}, status=refusal.status)
+        said = {"error": str(refusal), "code": refusal.code}
+        return web.json_response(said, status=refusal.status)
     except DrawThingsError as error:
         status = 403 if type(error).__name__ == "UnknownServer" else 400
         return web.json_response({"error": str(error), "code": type(error).__name__}, status=status)

@@ -1,0 +1,211 @@
+"""Model files from the page to a server: received into a file of ours, then sent on.
+
+POST /upload?name=…&server=<JSON>&id=…&overwrite=1 with the file as the body. The answer
+comes when the server has checked the file; events tell how far it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import shutil
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer
+from ...dt_core.profile import ServerProfile
+from ...dt_core.upload import Upload, UploadPhase, check_name
+from .. import clients, compat, lists
+from .asked import profile_of
+from .guard import Body, Refused, answered, json_route, text
+
+EVENT = "drawthingsnodes.upload"
+SIZE_LIMIT = 20 << 30  # bytes
+SPARE = 1 << 30  # bytes that stay free on this machine's disk
+PIECE = 4 << 20  # bytes written at once
+FILES_LIMIT = 1000  # names in one question
+AT_ONCE = 2  # each holds a thread of those that answer all routes
+EVENTS_EVERY_S = 0.2
+LEFT_OVER_S = 24 * 3600.0
+
+_transfers: dict[str, _Transfer] = {}
+_lock = threading.Lock()
+
+
+class _Transfer:
+    """One file on its way, and what the page is told of it."""
+
+    def __init__(self, ident: str) -> None:
+        self.ident = ident
+        self.cancelled = threading.Event()
+        self._upload: Upload | None = None
+        self._told_at = 0.0
+        self._phase = ""
+
+    def cancel(self) -> None:
+        self.cancelled.set()
+        if self._upload is not None:
+            self._upload.cancel()
+
+    def take(self, upload: Upload) -> None:
+        """From now on `cancel` ends this upload."""
+        self._upload = upload
+        if self.cancelled.is_set():
+            upload.cancel()
+
+    def raise_if_cancelled(self) -> None:
+        if self.cancelled.is_set():
+            raise Cancelled("The upload was cancelled.")
+
+    def tell(self, phase: str, sent: int, total: int, sentence: str = "") -> None:
+        """Send an event: at every change of phase, else a few times per second."""
+        now = time.monotonic()
+        if phase == self._phase and now - self._told_at < EVENTS_EVERY_S:
+            return
+        self._phase, self._told_at = phase, now
+        said = {"id": self.ident, "phase": phase, "sent": sent, "total": total}
+        compat.send_event(EVENT, {**said, "sentence": sentence})
+
+    def follow(self, phase: UploadPhase, done: int, total: int) -> None:
+        self.tell(phase.value, done, total)
+
+
+async def upload(request: Any) -> Any:
+    return await answered(request, lambda: _uploaded(request))
+
+
+async def _uploaded(request: Any) -> Any:
+    if request.content_type != "application/octet-stream":
+        raise Refused(415, "The body must be the file, as application/octet-stream.")
+    query = request.query
+    profile = await asyncio.to_thread(profile_of, {"server": _server(query.get("server", "null"))})
+    name = check_name(text(query, "name"))
+    overwrite = query.get("overwrite") == "1"
+    size = request.content_length or 0
+    if size > SIZE_LIMIT:
+        raise Refused(413, f"A file may have {SIZE_LIMIT >> 30} GiB.")
+    client = clients.client(profile).sync
+    if not overwrite and (await asyncio.to_thread(client.files_exist, [name]))[0].exists:
+        raise _exists(f"The server has a file {name!r} already: overwrite it, or choose a name.")
+    transfer = _begin(text(query, "id", "", 64) or uuid.uuid4().hex)
+    path = _folder() / f"{uuid.uuid4().hex}.part"
+    try:
+        digest, received = await _receive(request, path, size, transfer)
+        sending = client.upload(path, name, overwrite=overwrite, sha256=digest)
+        transfer.take(sending)
+        await asyncio.to_thread(sending.run, transfer.follow)
+    except FileOnServer as error:
+        transfer.tell("failed", 0, size, str(error))
+        raise _exists(str(error)) from None
+    except BaseException as error:
+        transfer.cancel()
+        transfer.tell("failed", 0, size, _sentence(error))
+        raise
+    finally:
+        with _lock:
+            _transfers.pop(transfer.ident, None)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+    transfer.tell("done", received, received)
+    lists.refresh_in_background(profile)
+    return {"id": transfer.ident, "name": name, "size": received, "sha256": digest.hex()}
+
+
+def _server(given: str) -> Any:
+    try:
+        return json.loads(given)
+    except (ValueError, RecursionError):
+        raise Refused(400, "'server' must be JSON.") from None
+
+
+def _exists(sentence: str) -> Refused:
+    return Refused(409, sentence, "Exists")
+
+
+def _sentence(error: BaseException) -> str:
+    known = isinstance(error, (DrawThingsError, Refused))
+    return str(error) if known else "The upload broke off before the file was here."
+
+
+def _begin(ident: str) -> _Transfer:
+    transfer = _Transfer(ident)
+    with _lock:
+        if len(_transfers) >= AT_ONCE:
+            raise Refused(429, f"{AT_ONCE} files are on their way: wait until one is done.")
+        if ident in _transfers:
+            raise Refused(400, "An upload of that id is on its way.")
+        _transfers[ident] = transfer
+    return transfer
+
+
+async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> tuple[bytes, int]:
+    """Write the body to `path`; its SHA-256 and its size in bytes."""
+    if shutil.disk_usage(path.parent).free < size + SPARE:
+        raise Refused(507, "This ComfyUI's disk has no room for a file of that size.")
+    digest, received = hashlib.sha256(), 0
+    pending = bytearray()
+    with path.open("wb") as file:
+
+        def write(piece: bytes) -> None:
+            digest.update(piece)
+            file.write(piece)
+
+        async for chunk in request.content.iter_any():
+            transfer.raise_if_cancelled()
+            received += len(chunk)
+            if received > SIZE_LIMIT:
+                raise Refused(413, f"A file may have {SIZE_LIMIT >> 30} GiB.")
+            pending += chunk
+            if len(pending) >= PIECE:
+                await asyncio.to_thread(write, bytes(pending))
+                pending.clear()
+                transfer.tell("receiving", received, size)
+        await asyncio.to_thread(write, bytes(pending))
+    transfer.raise_if_cancelled()
+    transfer.tell("receiving", received, size)
+    if size and received != size:
+        raise Refused(400, "The upload broke off before the file was here.")
+    return digest.digest(), received
+
+
+def cancel(body: Body) -> Any:
+    """End an upload; whether there was one of that id."""
+    with _lock:
+        transfer = _transfers.get(text(body, "id", limit=64))
+    if transfer is not None:
+        transfer.cancel()
+    return {"cancelled": transfer is not None}
+
+
+def exist(body: Body) -> Any:
+    """Which of the files the server has, in their order."""
+    profile: ServerProfile = profile_of(body)
+    names = body.get("files")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise Refused(400, "'files' must be a list of names.")
+    if len(names) > FILES_LIMIT:
+        raise Refused(413, f"At most {FILES_LIMIT} names at once.")
+    found = clients.client(profile).sync.files_exist(names)
+    return {"files": [{"name": row.name, "exists": row.exists} for row in found]}
+
+
+def _folder() -> Path:
+    """Where files wait; those that a killed ComfyUI left behind a day ago are removed."""
+    folder = compat.user_folder() / "uploads"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFT_OVER_S:
+                path.unlink()
+    return folder
+
+
+ROUTES = {
+    "/files/exist": json_route(exist),
+    "/upload": upload,
+    "/upload/cancel": json_route(cancel),
+}

@@ -1,0 +1,175 @@
+"""The user's list of servers: who is the default, what is kept, what is told when it fails."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drawthings.dt_core import tls
+from drawthings.dt_core.errors import SettingsError
+from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.simulator import Simulator
+from drawthings.nodes import NODES, clients, lists, servers
+from drawthings.nodes.model import DTModelLoader
+from drawthings.nodes.routes import catalogs
+from drawthings.nodes.server import AS_ABOVE, DTServer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "__drawthings"
+
+
+def test_a_chosen_default_wins_over_the_environment_and_that_over_this_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert servers.default_profile() == ServerProfile("localhost:7859")
+    monkeypatch.setenv("DRAWTHINGS_SERVER", "plain://box")
+    assert servers.default_profile() == ServerProfile("box", TlsMode.PLAIN)
+    servers.save("studio", "studio.local", "TLS")
+    assert servers.default_profile() == ServerProfile("box", TlsMode.PLAIN)
+    servers.make_default("studio")
+    assert servers.default_profile() == ServerProfile("studio.local", TlsMode.TLS)
+    servers.make_default("")
+    assert servers.default_profile() == ServerProfile("box", TlsMode.PLAIN)
+
+
+def test_a_new_default_changes_what_a_loader_without_a_server_gives() -> None:
+    before = DTModelLoader.fingerprint_inputs()
+    servers.save("studio", "studio.local", "automatic")
+    servers.make_default("studio")
+    assert DTModelLoader.fingerprint_inputs() != before
+    choice = DTModelLoader.execute("m.ckpt").args[0]
+    assert choice.server == ServerProfile("studio.local")
+
+
+def test_a_node_names_a_stored_server_and_its_fields_then_do_not_count() -> None:
+    servers.save("studio", "studio.local", "plain text", secret="s3cret")
+    offered = DTServer.define_schema().inputs[-1].options
+    assert offered == [AS_ABOVE, "studio"]
+    assert DTServer.validate_inputs("studio") is True
+    profile = DTServer.execute("not an address", "TLS", saved_server="studio").args[0]
+    assert profile == ServerProfile("studio.local", TlsMode.PLAIN, "studio")
+    assert clients.secrets().lookup(profile.secret_name) == "s3cret"
+
+    before = DTServer.fingerprint_inputs("studio")
+    servers.save("studio", "attic.local", "plain text", was="studio")
+    assert DTServer.fingerprint_inputs("studio") != before
+
+
+def test_a_name_that_is_not_stored_is_one_clear_sentence() -> None:
+    said = DTServer.validate_inputs("elsewhere")
+    assert isinstance(said, str)
+    assert "'elsewhere'" in said
+    with pytest.raises(SettingsError, match="No server named 'elsewhere' is stored here"):
+        servers.named("elsewhere")
+
+
+def test_a_secret_of_the_environment_counts_for_the_server_of_that_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAWTHINGS_SECRET_MY_BOX", "from the environment")
+    profile = servers.save("my box", "box", "automatic").stored[0].profile
+    assert servers.secret_state(profile) == "environment"
+    assert clients.secrets().lookup(profile.secret_name) == "from the environment"
+
+
+def test_a_secret_is_removed_on_request_and_with_its_server(folder: Path) -> None:
+    servers.save("studio", "studio.local", "automatic", secret="s3cret")
+    kept = servers.save("studio", "studio.local", "automatic", was="studio").stored[0].profile
+    assert servers.secret_state(kept) == "stored"
+    bare = servers.save("studio", "studio.local", "automatic", was="studio", secret="")
+    assert bare.stored[0].profile.secret_name == ""
+    servers.save("studio", "studio.local", "automatic", was="studio", secret="again")
+    assert servers.remove("studio") == servers.Servers()
+    assert json.loads((folder / "secrets.json").read_text()) == {}
+
+
+def test_a_workflow_cannot_send_the_secret_of_a_stored_server_elsewhere() -> None:
+    servers.save("studio", "studio.local", "TLS", secret="s3cret")
+    with pytest.raises(Exception, match="not sent to elsewhere:7859") as caught:
+        DTServer.execute("elsewhere", "plain text", "studio")
+    assert "s3cret" not in str(caught.value)
+    profile = DTServer.execute("studio.local", "TLS", "studio").args[0]
+    assert profile == ServerProfile("studio.local", TlsMode.TLS, "studio")
+    assert DTServer.execute("elsewhere", "TLS", "a name of its own").args[0].host == "elsewhere"
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 65])
+def test_a_name_that_cannot_be_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError, match="a name of 1 to 64 characters"):
+        servers.save(name, "box", "automatic")
+    assert servers.current().stored == ()
+
+
+DAMAGED = [
+    "{",
+    '{"servers": [1]}',
+    '{"servers": [{"name": "a"}]}',
+    '{"servers": [{"name": "a", "address": "http://x"}]}',
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_list_stops_neither_the_start_nor_the_definitions_and_is_kept(
+    folder: Path, content: str
+) -> None:
+    folder.mkdir(parents=True)
+    (folder / "servers.json").write_text(content)
+    lists.start()
+    assert all(node.define_schema() for node in NODES)
+    for use in (servers.current, lambda: servers.save("box", "box", "automatic")):
+        with pytest.raises(SettingsError, match=r"servers\.json"):
+            use()
+    assert (folder / "servers.json").read_text() == content
+
+
+def test_threads_that_save_at_once_lose_no_server() -> None:
+    names = [f"server {number}" for number in range(12)]
+    begin = threading.Barrier(len(names))
+
+    def save(name: str) -> None:
+        begin.wait()
+        servers.save(name, "box", "automatic", secret=f"secret of {name}")
+
+    threads = [threading.Thread(target=save, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(servers.names()) == sorted(names)
+    assert clients.secrets().names() == tuple(sorted(names))
+
+
+def test_a_server_that_waits_for_its_queue_is_busy_and_one_behind_a_wall_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catalogs, "STATUS_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(tls, "CONNECT_TIMEOUT_S", 0.5)
+
+    def state(address: str) -> Any:
+        servers.remove("box")
+        servers.save("box", address, "plain text")
+        return catalogs.status({"server": {"saved": "box"}})
+
+    with Simulator(echo_on_queue=True) as simulator, simulator._queue.turn():
+        assert state(simulator.address)["code"] == "busy"
+    with socket.socket() as wall:  # its backlog is full, so packets are dropped
+        wall.bind(("127.0.0.1", 0))
+        wall.listen(0)
+        address = wall.getsockname()
+        callers = [socket.socket() for _ in range(4)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex(address)
+        try:
+            answer = state(f"127.0.0.1:{address[1]}")
+        finally:
+            for caller in callers:
+                caller.close()
+    assert answer["code"] == "unreachable"
+    assert "no answer" in answer["sentence"]
