@@ -17,6 +17,7 @@ import { progress } from './features/progress.mjs'
 import { notes } from './features/notes.mjs'
 import { sidebar } from './features/sidebar.mjs'
 import { exchange } from './features/exchange.mjs'
+import { convert } from './features/convert.mjs'
 
 addStyle()
 await loadTexts()
@@ -36,6 +37,7 @@ for (const feature of [
   notes,
   sidebar,
   exchange,
+  convert,
 ]) {
   app.registerExtension(feature)
 }

@@ -1,0 +1,82 @@
+"""Prompts in ComfyUI's API form: what scripts send."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from . import values as official
+from .graph import Id, Made, Official, Source
+from .ours import AFTER, shapes
+from .plan import Planner
+
+
+def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], int]:
+    """The prompt with our nodes, what changed, and how many nodes were converted."""
+    changes: list[str] = []
+    nodes: dict[Id, Official] = {
+        ident: _read(ident, node, changes)
+        for ident, node in prompt.items()
+        if isinstance(node, Mapping) and node.get("class_type") in official.KINDS
+    }
+    ids = _ids(prompt)
+    plan = Planner(nodes, lambda: next(ids), lambda source: nodes.get(source[0])).plan()
+    result = {ident: copy.deepcopy(node) for ident, node in prompt.items() if ident not in nodes}
+    for made in plan.nodes:
+        given = prompt[str(made.near)] if made.id == made.near else {}
+        title = official.own_title(nodes[made.near].kind, _title(given))
+        result[str(made.id)] = _written(made, title)
+    order = {ident: place for place, ident in enumerate(prompt)}
+    kept = dict(sorted(result.items(), key=lambda entry: order.get(entry[0], len(order))))
+    return kept, [*changes, *plan.changes], len(nodes)
+
+
+def _ids(prompt: Mapping[str, Any]) -> Iterator[Id]:
+    numbers = [int(part) for ident in prompt for part in str(ident).split(":") if part.isdigit()]
+    number = max(numbers, default=0)
+    while True:
+        number += 1
+        yield str(number)
+
+
+def _title(node: Mapping[str, Any]) -> str:
+    meta = node.get("_meta")
+    return str(meta.get("title") or "") if isinstance(meta, Mapping) else ""
+
+
+def _read(ident: str, node: Mapping[str, Any], changes: list[str]) -> Official:
+    kind = node["class_type"]
+    label = f"{_title(node) or official.TITLES[kind]} ({ident})"
+    inputs = node.get("inputs")
+    inputs = inputs if isinstance(inputs, Mapping) else {}
+    links: dict[str, Source] = {}
+    for name, value in inputs.items():
+        if _is_link(value):
+            links[name] = (str(value[0]), value[1])
+    raw = {name: value for name, value in inputs.items() if name not in links}
+    values = official.read(kind, raw, lambda text: changes.append(f"{label}: {text}"))
+    return Official(ident, kind, label, values, links)
+
+
+def _is_link(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], (str, int))
+        and isinstance(value[1], int)
+        and not isinstance(value[1], bool)
+    )
+
+
+def _written(made: Made, title: str) -> dict[str, Any]:
+    shape = shapes()[made.kind]
+    required = {
+        name: value
+        for name, value in shape.defaults.items()
+        if name not in shape.optional and name != AFTER
+    }
+    inputs = {**required, **{k: v for k, v in made.values.items() if k != AFTER}}
+    inputs.update({name: [str(ident), slot] for name, (ident, slot) in made.links.items()})
+    meta = {"_meta": {"title": title}} if title else {}
+    return {"class_type": made.kind, "inputs": inputs, **meta}

@@ -1,0 +1,269 @@
+"""Saved graphs, as the front end writes them: nodes, links, groups, subgraphs."""
+
+from __future__ import annotations
+
+import copy
+import uuid
+from collections.abc import Iterator, Mapping
+from itertools import chain, count
+from typing import Any
+
+from . import values as official
+from .graph import Id, Made, Official, Plan, Source
+from .ours import shapes
+from .places import Board
+from .plan import Planner
+from .wires import Wires, is_id
+
+_TYPES = {
+    "DT_CNET": "DT_CONTROL",
+    "DT_HINTS": "DT_REFERENCE",
+    "DT_UPSCALER": "DT_OPTIONS",
+    "DT_REFINER": "DT_OPTIONS",
+}
+_FOREIGN_PROPERTIES = {"cnr_id", "aux_id", "ver", "models", "Node name for S&R"}
+_REROUTES = {"Reroute"}
+_NAMESPACE = uuid.UUID("8b1a5a3e-6d0f-4a7c-9b41-5d3f2f0e77c1")
+
+Graph = dict[str, Any]
+
+
+def convert(workflow: Mapping[str, Any]) -> tuple[Graph, list[str], int]:
+    """The graph with our nodes, what changed, and how many nodes were converted."""
+    root: Graph = copy.deepcopy(dict(workflow))
+    graphs = list(_graphs(root))
+    node_ids = count(_highest(graphs, "nodes", "last_node_id", "lastNodeId") + 1)
+    link_ids = count(_highest(graphs, "links", "last_link_id", "lastLinkId") + 1)
+    changes: list[str] = []
+    converted = 0
+    plans: dict[str, Plan] = {}
+    for graph in graphs:
+        scope = _Scope(graph, node_ids, link_ids, changes)
+        converted += len(scope.official)
+        plans[str(graph.get("id"))] = plan = scope.convert()
+        changes.extend(plan.changes)
+    for graph in graphs:
+        _move_promoted(graph, plans)
+    if converted:
+        last_node, last_link = next(node_ids) - 1, next(link_ids) - 1
+        for graph in graphs:
+            _set_last(graph, last_node, last_link)
+        if is_id(root.get("id")):
+            root["id"] = str(uuid.uuid5(_NAMESPACE, str(root["id"])))
+    _tell_group_nodes(root, changes)
+    return root, changes, converted
+
+
+def _graphs(graph: Graph) -> Iterator[Graph]:
+    """The graph and all subgraphs that it defines."""
+    yield graph
+    definitions = graph.get("definitions")
+    inner = definitions.get("subgraphs") if isinstance(definitions, dict) else None
+    for subgraph in inner if isinstance(inner, list) else ():
+        if isinstance(subgraph, dict):
+            yield from _graphs(subgraph)
+
+
+def _rows(graph: Graph, key: str) -> list[dict[str, Any]]:
+    found = graph.get(key)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def _highest(graphs: list[Graph], key: str, last: str, state_key: str) -> int:
+    numbers = [0]
+    for graph in graphs:
+        state = graph.get("state")
+        state = state if isinstance(state, dict) else {}
+        rows = graph.get(key)
+        listed = rows if isinstance(rows, list) else []
+        ids = [
+            row.get("id") if isinstance(row, dict) else row[0] if isinstance(row, list) else 0
+            for row in listed
+            if row
+        ]
+        for value in chain(ids, (graph.get(last), state.get(state_key))):
+            if isinstance(value, int):
+                numbers.append(value)
+            elif isinstance(value, str) and value.isdigit():
+                numbers.append(int(value))
+    return max(numbers)
+
+
+def _set_last(graph: Graph, node: int, link: int) -> None:
+    if "last_node_id" in graph:
+        graph["last_node_id"] = node
+    if "last_link_id" in graph:
+        graph["last_link_id"] = link
+    state = graph.get("state")
+    if isinstance(state, dict):
+        state.update(lastNodeId=node, lastLinkId=link)
+
+
+def _tell_group_nodes(root: Graph, changes: list[str]) -> None:
+    extra = root.get("extra")
+    groups = extra.get("groupNodes") if isinstance(extra, dict) else None
+    for name, group in groups.items() if isinstance(groups, dict) else ():
+        if isinstance(group, dict) and any(
+            row.get("type") in official.KINDS for row in _rows(group, "nodes")
+        ):
+            changes.append(
+                f"Group node {name!r} was left as it is: make a subgraph of it where the official "
+                "extension is installed, then convert again."
+            )
+
+
+class _Scope:
+    """One graph or subgraph, rewritten in place."""
+
+    def __init__(
+        self, graph: Graph, node_ids: Iterator[int], link_ids: Iterator[int], changes: list[str]
+    ) -> None:
+        self._graph = graph
+        self._node_ids = node_ids
+        self._changes = changes
+        self._nodes = {node["id"]: node for node in _rows(graph, "nodes") if is_id(node.get("id"))}
+        self._wires = Wires(graph, self._nodes, link_ids)
+        self.official = {
+            ident: self._read(node)
+            for ident, node in self._nodes.items()
+            if node.get("type") in official.KINDS
+        }
+
+    def _read(self, node: dict[str, Any]) -> Official:
+        kind, ident = node["type"], node["id"]
+        label = f"{node.get('title') or official.TITLES[kind]} ({ident})"
+
+        def say(text: str) -> None:
+            self._changes.append(f"{label}: {text}")
+
+        earlier = node.get("_lastSelectedModel")
+        values = official.read(
+            kind,
+            official.saved(kind, node, say),
+            say,
+            earlier if isinstance(earlier, dict) else None,
+        )
+        mode = node.get("mode")
+        links = self._wires.into(node)
+        return Official(ident, kind, label, values, links, mode if isinstance(mode, int) else 0)
+
+    def _trace(self, source: Source) -> Official | None:
+        for _ in range(len(self._nodes) + 1):
+            node = self._nodes.get(source[0])
+            if node is None or node.get("type") not in _REROUTES:
+                break
+            before = next(iter(self._wires.into(node).values()), None)
+            if before is None:
+                return None
+            source = before
+        return self.official.get(source[0])
+
+    def convert(self) -> Plan:
+        plan = Planner(self.official, lambda: next(self._node_ids), self._trace).plan()
+        if not self.official:
+            return plan
+        board = Board([n for n in self._nodes.values() if n["id"] not in self.official])
+        written = {made.id: self._written(made) for made in plan.nodes}
+        board.settle([written[ident] for ident in self.official if ident in written])
+        for made in plan.nodes:
+            if made.id not in self.official:
+                board.place(written[made.id], self._nodes[made.near])
+        kept = {ident: node for ident, node in self._nodes.items() if ident not in self.official}
+        order = [*self._nodes, *(ident for ident in written if ident not in self._nodes)]
+        everything = {**kept, **written}
+        self._graph["nodes"] = [everything[ident] for ident in order if ident in everything]
+        for node in kept.values():
+            _rename_types(node)
+        for name in ("inputs", "outputs"):
+            for row in _rows(self._graph, name):
+                _rename_type(row)
+        self._wires.rewrite(self.official.keys(), plan.nodes, everything, _TYPES)
+        return plan
+
+    def _written(self, made: Made) -> dict[str, Any]:
+        """A saved node of ours; its links are wired later."""
+        before = self._nodes[made.near]
+        stands = made.id == made.near
+        shape = shapes()[made.kind]
+        values = {**shape.defaults, **made.values}
+        sockets: list[dict[str, Any]] = [
+            {"name": name, "type": kind, "link": None} for name, kind in shape.sockets.items()
+        ]
+        sockets += [
+            {"name": name, "type": shape.widgets[name], "link": None, "widget": {"name": name}}
+            for name in made.links
+            if name in shape.widgets
+        ]
+        node: dict[str, Any] = {
+            "id": made.id,
+            "type": made.kind,
+            "pos": copy.deepcopy(before.get("pos") or [0, 0]),
+            "size": list(Board.size_of(made.kind, before if stands else None)),
+            "flags": copy.deepcopy(before.get("flags") or {}) if stands else {},
+            "order": before.get("order", 0),
+            "mode": made.mode,
+            "inputs": sockets,
+            "outputs": [
+                {"name": name, "type": kind, "links": None} for name, kind in shape.outputs.items()
+            ],
+            "properties": {"Node name for S&R": made.kind},
+            "widgets_values": [values.get(name) for name in shape.widgets],
+        }
+        if stands:
+            kept = before.get("properties")
+            for name, value in kept.items() if isinstance(kept, dict) else ():
+                if name not in _FOREIGN_PROPERTIES:
+                    node["properties"][name] = copy.deepcopy(value)
+            title = official.own_title(before["type"], before.get("title"))
+            if title:
+                node["title"] = title
+            for name in ("color", "bgcolor", "shape"):
+                if before.get(name) is not None:
+                    node[name] = before[name]
+        return node
+
+
+def _rename_type(row: dict[str, Any]) -> None:
+    kind = row.get("type")
+    if isinstance(kind, str):
+        row["type"] = _TYPES.get(kind, kind)
+
+
+def _rename_types(node: dict[str, Any]) -> None:
+    """Sockets of reroutes and subgraphs that carried a type of the official extension."""
+    for side in ("inputs", "outputs"):
+        for row in _rows(node, side):
+            _rename_type(row)
+            if row.get("name") in _TYPES:
+                row["name"] = _TYPES[row["name"]]
+
+
+def _move_promoted(graph: Graph, plans: Mapping[str, Plan]) -> None:
+    """Widgets of inner nodes that a subgraph node shows: where they are now."""
+    for node in _rows(graph, "nodes"):
+        plan = plans.get(str(node.get("type")))
+        properties: Any = node.get("properties")
+        shown = properties.get("proxyWidgets") if isinstance(properties, dict) else None
+        if plan is None or not isinstance(shown, list):
+            continue
+        moved = {(str(ident), name): place for (ident, name), place in plan.moved.items()}
+        gone = {str(made.near) for made in plan.nodes}
+        pairs: list[Any] = []
+        values: list[Any] = []
+        given = node.get("widgets_values")
+        listed = given if isinstance(given, list) and len(given) == len(shown) else None
+        for index, shown_pair in enumerate(shown):
+            pair = shown_pair
+            value = listed[index] if listed else None
+            if isinstance(pair, list) and len(pair) >= 2 and str(pair[0]) in gone:
+                place: tuple[Id, str] | None = moved.get((str(pair[0]), str(pair[1])))
+                if place is None:
+                    continue
+                pair = [str(place[0]), place[1], *pair[2:]]
+                model = official.model_of(value)
+                value = model.file if model else value
+            pairs.append(pair)
+            values.append(value)
+        properties["proxyWidgets"] = pairs
+        if listed:
+            node["widgets_values"] = values

@@ -1,0 +1,29 @@
+"""Workflows of the official extension in, workflows of ours out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import official
+from .guard import Body, Refused, json_route
+
+_MOST_NODES = 20_000  # of one workflow; far above what a canvas can show
+
+
+def convert(body: Body) -> Any:
+    """{"workflow"} → {"workflow", "kind": "ui" | "api", "changes": sentences, "nodes": count}."""
+    workflow = body.get("workflow")
+    nodes = workflow.get("nodes") if isinstance(workflow, dict) else None
+    counted = nodes if isinstance(nodes, list) else workflow
+    if not isinstance(counted, (dict, list)) or len(counted) > _MOST_NODES:
+        raise Refused(400, f"'workflow' must be a workflow of at most {_MOST_NODES} nodes.")
+    made = official.convert(workflow)
+    return {
+        "workflow": made.workflow,
+        "kind": made.kind,
+        "changes": list(made.changes),
+        "nodes": made.nodes,
+    }
+
+
+ROUTES = {"/convert": json_route(convert)}
