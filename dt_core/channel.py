@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import grpc
@@ -15,6 +16,7 @@ import grpc
 from . import tls
 from .errors import (
     Cancelled,
+    CertificateChanged,
     DrawThingsError,
     GenerationFailed,
     NoAnswer,
@@ -25,6 +27,7 @@ from .errors import (
     TlsMismatch,
     TrustError,
 )
+from .known_servers import KnownServers
 from .profile import ServerProfile, TlsMode
 
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
@@ -39,8 +42,9 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 
 
 # What proves who the server is: nothing, the public stock certificate (hence nothing), a
-# pinned one, an own one on this very machine, a system authority.
-Trust = Literal["none", "stock", "pinned", "own", "system"]
+# pinned one, one that is the same since it was first seen, an authority of the system, or
+# one of the user's.
+Trust = Literal["none", "stock", "pinned", "own", "system", "authority"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +54,33 @@ class Connection:
     channel: grpc.Channel
     security: str
     trust: Trust
+    known: KnownServers
 
     @property
     def encrypted(self) -> bool:
         return self.trust != "none"
 
 
-_connections: dict[tuple[str, TlsMode, str], Connection] = {}
+_Key = tuple[str, TlsMode, str, str]
+_connections: dict[_Key, Connection] = {}
 _lock = threading.Lock()
 
 
-def connect(profile: ServerProfile, *, has_secret: bool = False) -> Connection:
+def connect(
+    profile: ServerProfile, *, has_secret: bool = False, known: KnownServers | None = None
+) -> Connection:
     """The one open connection to that server; made on first use. Blocks up to some seconds.
+
+    `known` remembers the certificates of servers; by default the file of this user.
 
     Raises ServerUnreachable, or TrustError where the certificate is not trusted or a
     secret would travel in plain text without having been allowed to.
     """
-    key = (profile.address, profile.tls, profile.fingerprint)
+    key = _key(profile)
     with _lock:
         connection = _connections.get(key)
     if connection is None:
-        made = _open(profile)
+        made = _open(profile, known or KnownServers())
         with _lock:
             connection = _connections.setdefault(key, made)
         if connection is not made:
@@ -88,7 +98,7 @@ def connect(profile: ServerProfile, *, has_secret: bool = False) -> Connection:
 def forget(profile: ServerProfile) -> None:
     """Close the connection to that server, so that the next call looks at it anew."""
     with _lock:
-        connection = _connections.pop((profile.address, profile.tls, profile.fingerprint), None)
+        connection = _connections.pop(_key(profile), None)
     if connection is not None:
         connection.channel.close()
 
@@ -102,60 +112,129 @@ def close_all() -> None:
         connection.channel.close()
 
 
-def _open(profile: ServerProfile) -> Connection:
-    if profile.tls is TlsMode.PLAIN:
-        return _plain(profile)
-    if profile.tls is TlsMode.SYSTEM:
-        credentials = grpc.ssl_channel_credentials()
-        channel = grpc.secure_channel(profile.address, credentials, options=_OPTIONS)
-        return Connection(channel, "TLS, certificate of a system authority", "system")
+def accept(profile: ServerProfile, fingerprint: str, known: KnownServers | None = None) -> None:
+    """Trust from now on the certificate of that SHA-256, if the server presents it.
+
+    Raises ServerUnreachable, TlsMismatch, or CertificateChanged where the server presents
+    another one by now.
+    """
+    known = known or KnownServers()
     try:
         leaf = tls.fetch_leaf(profile)
     except tls.NotTls:
-        if profile.tls is TlsMode.AUTOMATIC and not profile.fingerprint:
-            return _plain(profile)
-        raise TlsMismatch(
-            f"The server at {profile.address} does not speak TLS: choose "
-            '"plain text" in DT Server, or start the server without --no-tls.'
-        ) from None
-    return _pinned(profile, leaf, _judge(profile, leaf))
+        raise _not_tls(profile) from None
+    if leaf.fingerprint != fingerprint:
+        raise _changed(profile, fingerprint, leaf.fingerprint, "accepted")
+    known.remember(profile.address, fingerprint)
+    forget(profile)
 
 
-def _judge(profile: ServerProfile, leaf: tls.Leaf) -> tuple[str, Trust]:
-    """Why the leaf is trusted; TrustError if it is not."""
+def _key(profile: ServerProfile) -> _Key:
+    return profile.address, profile.tls, profile.fingerprint, profile.ca_file
+
+
+def _open(profile: ServerProfile, known: KnownServers) -> Connection:
+    if profile.tls is TlsMode.PLAIN:
+        return _plain(profile, known)
+    if profile.tls is TlsMode.SYSTEM:
+        return _by_authority(profile, None, "of a system authority", "system", known)
+    if profile.tls is TlsMode.AUTHORITY:
+        roots = _read_roots(profile.ca_file)
+        return _by_authority(profile, roots, "of the own authority", "authority", known)
+    try:
+        leaf = tls.fetch_leaf(profile)
+    except tls.NotTls:
+        if profile.tls is not TlsMode.AUTOMATIC or profile.fingerprint:
+            raise _not_tls(profile) from None
+        if known.fingerprint(profile.address):
+            raise TlsMismatch(
+                f"The server at {profile.address} spoke TLS before and now speaks plain text: "
+                'if you switched that off yourself, choose "plain text" in DT Server; otherwise '
+                "somebody may be listening."
+            ) from None
+        return _plain(profile, known)
+    return _pinned(profile, leaf, _judge(profile, leaf, known), known)
+
+
+def _judge(profile: ServerProfile, leaf: tls.Leaf, known: KnownServers) -> tuple[str, Trust]:
+    """Why the leaf is trusted; CertificateChanged if it is not. A first one is remembered."""
     if profile.fingerprint:
         if leaf.fingerprint == profile.fingerprint:
             return "TLS, pinned certificate", "pinned"
-        raise TrustError(
-            f"The certificate of {profile.address} is not the pinned one: pinned is "
-            f"{profile.fingerprint}, presented is {leaf.fingerprint}. If you changed it "
-            "yourself, put the new fingerprint into DT Server; otherwise somebody may be "
-            "listening."
-        )
+        raise _changed(profile, profile.fingerprint, leaf.fingerprint, "pinned")
+    if profile.is_loopback and leaf.fingerprint == tls.simulator_fingerprint():
+        return "TLS, this user's simulator", "own"
+    before = known.fingerprint(profile.address)
+    if before is None:
+        known.remember(profile.address, leaf.fingerprint)
+    elif before != leaf.fingerprint:
+        raise _changed(profile, before, leaf.fingerprint, "remembered")
     if leaf.fingerprint == tls.STOCK_FINGERPRINT:
         return "TLS, public stock certificate", "stock"
-    if profile.is_loopback:
-        return "TLS, self-made certificate on this machine", "own"
-    raise TrustError(
-        f"The server at {profile.address} presents its own certificate, SHA-256 "
-        f"{leaf.fingerprint}. If that is your server's, put this into the fingerprint field "
-        'of DT Server; for a certificate of a public authority choose "TLS, system '
-        'certificates".'
+    seen = "seen for the first time" if before is None else "the same as before"
+    return f"TLS, own certificate, {seen}", "own"
+
+
+def _changed(
+    profile: ServerProfile, expected: str, presented: str, kind: str
+) -> CertificateChanged:
+    where = "put the new one into the fingerprint field of DT Server"
+    if kind != "pinned":
+        where = f"accept it in the Draw Things tab of the sidebar, or {where}"
+    return CertificateChanged(
+        f"The certificate of {profile.address} is not the {kind} one: {kind} is {expected}, "
+        f"presented is {presented}. If you changed the server or its certificate yourself, "
+        f"{where}; otherwise somebody may be listening.",
+        expected,
+        presented,
     )
 
 
-def _plain(profile: ServerProfile) -> Connection:
+def _not_tls(profile: ServerProfile) -> TlsMismatch:
+    return TlsMismatch(
+        f"The server at {profile.address} does not speak TLS: choose "
+        '"plain text" in DT Server, or start the server without --no-tls.'
+    )
+
+
+def _read_roots(ca_file: str) -> bytes:
+    try:
+        pem = Path(ca_file).expanduser().read_bytes()
+    except OSError as error:
+        raise TrustError(
+            f"The authority's file {Path(ca_file).name!r} cannot be read ({error.strerror}): "
+            "check its path."
+        ) from None
+    if b"-----BEGIN CERTIFICATE-----" not in pem:
+        raise TrustError(
+            f"The authority's file {Path(ca_file).name!r} holds no certificate in PEM form: "
+            "it begins with -----BEGIN CERTIFICATE-----."
+        )
+    return pem
+
+
+def _by_authority(
+    profile: ServerProfile, roots: bytes | None, words: str, trust: Trust, known: KnownServers
+) -> Connection:
+    credentials = grpc.ssl_channel_credentials(roots)
+    channel = grpc.secure_channel(profile.address, credentials, options=_OPTIONS)
+    return Connection(channel, f"TLS, certificate {words}", trust, known)
+
+
+def _plain(profile: ServerProfile, known: KnownServers) -> Connection:
     channel = grpc.insecure_channel(profile.address, options=_OPTIONS)
-    return Connection(channel, "plain text", "none")
+    return Connection(channel, "plain text", "none", known)
 
 
-def _pinned(profile: ServerProfile, leaf: tls.Leaf, security: tuple[str, Trust]) -> Connection:
+def _pinned(
+    profile: ServerProfile, leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers
+) -> Connection:
     # gRPC ignores the stock certificate's wildcard name, so the name it checks is set
     # to one the certificate has; the pinned leaf is what decides.
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
     channel = grpc.secure_channel(profile.address, credentials, options=options)
-    return Connection(channel, *security)
+    return Connection(channel, *security, known)
 
 
 def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
@@ -167,8 +246,10 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     if code is status.CANCELLED:
         return Cancelled("The generation was cancelled.")
     if code is status.UNAVAILABLE:
+        with _lock:
+            connection = _connections.get(_key(profile))
         forget(profile)
-        return _unavailable(profile, details)
+        return _unavailable(profile, details, connection)
     if code is status.DEADLINE_EXCEEDED:
         return NoAnswer(
             f"{at} did not answer in time: it may be busy with another picture; try again."
@@ -193,17 +274,16 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     return GenerationFailed(f"{at} failed: {code.name} {details}".rstrip() + ".")
 
 
-def _unavailable(profile: ServerProfile, details: str) -> DrawThingsError:
+def _unavailable(
+    profile: ServerProfile, details: str, connection: Connection | None
+) -> DrawThingsError:
     if "WRONG_VERSION_NUMBER" in details:
         return TlsMismatch(
             f"The server at {profile.address} does not speak TLS: choose "
             '"plain text" or "automatic" in DT Server.'
         )
     if "CERTIFICATE_VERIFY_FAILED" in details or "Hostname Verification" in details:
-        return TrustError(
-            f"The certificate of {profile.address} is not trusted by this system's "
-            'authorities: choose "TLS" in DT Server, for the stock certificate or a pinned one.'
-        )
+        return _untrusted(profile, connection)
     if "Socket closed" in details or "reset" in details.lower():
         return ServerUnreachable(
             f"The connection to {profile.address} broke: the server may have crashed or "
@@ -212,4 +292,26 @@ def _unavailable(profile: ServerProfile, details: str) -> DrawThingsError:
     return ServerUnreachable(
         f"No Draw Things server at {profile.address}: start the server (in the app: Settings, "
         "API Server, gRPC), and check address, port and firewall."
+    )
+
+
+def _untrusted(profile: ServerProfile, connection: Connection | None) -> DrawThingsError:
+    if profile.tls is TlsMode.SYSTEM:
+        return TrustError(
+            f"The certificate of {profile.address} is not trusted by this system's "
+            'authorities: choose "TLS" in DT Server, for the stock certificate or a pinned one.'
+        )
+    if profile.tls is TlsMode.AUTHORITY:
+        return TrustError(
+            f"The certificate of {profile.address} is not signed by the authority in "
+            f"{Path(profile.ca_file).name!r} or is for another name: check the file and the "
+            "address."
+        )
+    # It was judged when the channel was made, so it is another one by now.
+    try:
+        _open(profile, connection.known if connection else KnownServers()).channel.close()
+    except DrawThingsError as error:
+        return error
+    return ServerUnreachable(
+        f"The server at {profile.address} changed its certificate in between: try again."
     )

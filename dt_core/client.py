@@ -23,6 +23,7 @@ from .catalog import Catalog
 from .errors import ModelNotFound, NoAnswer, ProtocolError, SecretRejected
 from .events import Event, Started
 from .job import AsyncEvents, Job
+from .known_servers import KnownServers
 from .profile import ServerProfile, default_profile
 from .request import GenerationRequest, Resolved, build, resolve
 from .upload import Upload
@@ -55,7 +56,9 @@ class Client:
         *,
         secret: str | None = None,
         name: str = "drawthings-nodes",
+        known: KnownServers | None = None,
     ) -> None:
+        self._known = known
         self.profile = profile if profile is not None else default_profile()
         self._secret = secret
         self._name = name
@@ -223,7 +226,7 @@ class Client:
         )
 
     def _connect(self) -> channel.Connection:
-        return channel.connect(self.profile, has_secret=bool(self._secret))
+        return channel.connect(self.profile, has_secret=bool(self._secret), known=self._known)
 
     def _ask(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
         call = self._connect().channel.unary_unary(
@@ -246,8 +249,9 @@ class AsyncClient:
         *,
         secret: str | None = None,
         name: str = "drawthings-nodes",
+        known: KnownServers | None = None,
     ) -> None:
-        self.sync = Client(profile, secret=secret, name=name)
+        self.sync = Client(profile, secret=secret, name=name, known=known)
 
     async def echo(self) -> Catalog:
         """Ask the server what it has."""

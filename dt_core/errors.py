@@ -10,7 +10,8 @@ DrawThingsError
     ├── ServerUnreachable  start the server, check address and port
     │   └── NoAnswer       it is there but silent: it may be busy
     ├── TrustError         TLS: the certificate is not the one that is trusted
-    │   └── TlsMismatch    one side speaks TLS and the other does not
+    │   ├── TlsMismatch    one side speaks TLS and the other does not
+    │   └── CertificateChanged  it is not the one of before: accept it or beware
     ├── SecretRejected     the shared secret is missing or wrong
     ├── ProtocolError      the server sent what the protocol does not allow
     ├── GenerationFailed   the server reported a failure
@@ -74,6 +75,18 @@ class TrustError(ServerError):
 
 class TlsMismatch(TrustError):
     """One side speaks TLS and the other does not."""
+
+
+class CertificateChanged(TrustError):
+    """The server presents another certificate than the pinned or remembered one.
+
+    `expected` and `presented` are their SHA-256, 64 hexadecimal digits.
+    """
+
+    def __init__(self, message: str, expected: str, presented: str) -> None:
+        super().__init__(message)
+        self.expected = expected
+        self.presented = presented
 
 
 class SecretRejected(ServerError):

@@ -24,11 +24,13 @@ class TlsMode(Enum):
     AUTOMATIC = "automatic"
     """TLS where the server speaks it, else plain text."""
     TLS = "TLS"
-    """TLS with the public stock certificate, or with the pinned one."""
+    """TLS with the certificate that the server showed first, or with the pinned one."""
     SYSTEM = "TLS, system certificates"
     """TLS with a certificate that the system's authorities signed."""
     PLAIN = "plain text"
     """No encryption: servers started with --no-tls."""
+    AUTHORITY = "TLS, own authority"
+    """TLS with a certificate that the authority in `ca_file` signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,18 @@ class ServerProfile:
 
     `secret_name` names a stored secret (`secret_store`). `fingerprint` pins the
     server's certificate: the SHA-256 of its DER form, 64 hexadecimal digits, colons
-    allowed.
+    allowed. `ca_file` is a PEM file with certificates of the user's own authority, for
+    TlsMode.AUTHORITY.
 
-    Raises SettingsError for an address or fingerprint that cannot be.
+    Raises SettingsError for an address or fingerprint that cannot be, and for an own
+    authority without a file.
     """
 
     address: str = DEFAULT_ADDRESS
     tls: TlsMode = TlsMode.AUTOMATIC
     secret_name: str = ""
     fingerprint: str = ""
+    ca_file: str = ""
     host: str = field(init=False, compare=False, repr=False, default="")
     port: int = field(init=False, compare=False, repr=False, default=DEFAULT_PORT)
 
@@ -61,6 +66,10 @@ class ServerProfile:
                 "with or without colons."
             )
         object.__setattr__(self, "fingerprint", fingerprint)
+        if self.tls is TlsMode.AUTHORITY and not self.ca_file:
+            raise SettingsError(
+                f'"{TlsMode.AUTHORITY.value}" needs the authority\'s PEM file: name it.'
+            )
 
     @property
     def is_loopback(self) -> bool:

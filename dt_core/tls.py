@@ -13,6 +13,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 
+from . import places
 from .errors import ServerUnreachable, TrustError
 from .profile import ServerProfile
 
@@ -53,6 +54,18 @@ def fetch_leaf(profile: ServerProfile) -> Leaf:
     if fingerprint == STOCK_FINGERPRINT:
         return Leaf(pem, fingerprint, "localhost")
     return Leaf(pem, fingerprint, _usable_name(profile, pem))
+
+
+def simulator_fingerprint() -> str | None:
+    """SHA-256 of the certificate that this user's simulator made for itself, if it did.
+
+    Its private key never left this user's folder, so it needs no memory of first use.
+    """
+    try:
+        pem = (places.simulator_folder() / "certificate.pem").read_text(encoding="ascii")
+        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    except (OSError, ValueError):
+        return None
 
 
 def speaks_tls(profile: ServerProfile) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 from ..dt_core.client import AsyncClient
+from ..dt_core.known_servers import FILE_NAME, KnownServers
 from ..dt_core.profile import ServerProfile
 from ..dt_core.secret_store import SecretStore
 from . import compat
@@ -20,6 +21,11 @@ def secrets() -> SecretStore:
     return SecretStore(compat.user_folder() / SECRETS_FILE)
 
 
+def known_servers() -> KnownServers:
+    """Which certificate each server of this ComfyUI showed first."""
+    return KnownServers(compat.user_folder() / FILE_NAME)
+
+
 def client(profile: ServerProfile) -> AsyncClient:
     """The client of a server; a new one when its secret changed.
 
@@ -31,7 +37,7 @@ def client(profile: ServerProfile) -> AsyncClient:
         if known is None or known[0] != secret:
             known = _clients[profile] = (
                 secret,
-                AsyncClient(profile, secret=secret, name="ComfyUI"),
+                AsyncClient(profile, secret=secret, name="ComfyUI", known=known_servers()),
             )
         return known[1]
 

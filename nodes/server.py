@@ -32,6 +32,7 @@ class DTServer(io.ComfyNode):
                     default=TlsMode.AUTOMATIC.value,
                     tooltip="automatic: TLS if the server speaks it. TLS: refuse plain text. "
                     "TLS, system certificates: for a certificate of a public authority. "
+                    "TLS, own authority: for one that yours signed. "
                     "plain text: for servers started with --no-tls.",
                 ),
                 compat.advanced(
@@ -49,8 +50,8 @@ class DTServer(io.ComfyNode):
                         "fingerprint",
                         default="",
                         optional=True,
-                        tooltip="SHA-256 of the server's own certificate. Empty: the public "
-                        "stock certificate of Draw Things is expected.",
+                        tooltip="SHA-256 of the server's own certificate. Empty: the one that it "
+                        "showed first is remembered, and another one refused.",
                     )
                 ),
                 io.Combo.Input(
@@ -60,6 +61,15 @@ class DTServer(io.ComfyNode):
                     optional=True,
                     tooltip="A server that you stored in the Draw Things tab of the sidebar. "
                     "With one chosen, the fields above do not count.",
+                ),
+                compat.advanced(
+                    io.String.Input(
+                        "ca_file",
+                        default="",
+                        optional=True,
+                        tooltip='For "TLS, own authority": the PEM file with your authority\'s '
+                        "certificate, on the machine where ComfyUI runs.",
+                    )
                 ),
             ],
             outputs=[sockets.Server.Output(display_name="server", tooltip="To DT Model Loader.")],
@@ -80,11 +90,14 @@ class DTServer(io.ComfyNode):
         secret_name: str = "",
         fingerprint: str = "",
         saved_server: str = AS_ABOVE,
+        ca_file: str = "",
     ) -> io.NodeOutput:
         with run.errors_in_words():
             if saved_server not in (AS_ABOVE, ""):
                 return io.NodeOutput(servers.named(saved_server))
-            profile = ServerProfile(address, TlsMode(tls), secret_name.strip(), fingerprint)
+            profile = ServerProfile(
+                address, TlsMode(tls), secret_name.strip(), fingerprint, ca_file.strip()
+            )
             return io.NodeOutput(servers.keep_secret_home(profile))
 
     @classmethod

@@ -94,6 +94,7 @@ def save(
     address: str,
     tls: str,
     fingerprint: str = "",
+    ca_file: str = "",
     *,
     was: str = "",
     secret: str | None = None,
@@ -119,7 +120,11 @@ def save(
             secret = secrets.lookup(was)
         has_secret = bool(secret) if secret is not None else name in kept
         profile = ServerProfile(
-            address, modes[tls], name if has_secret or _in_environment(name) else "", fingerprint
+            address,
+            modes[tls],
+            name if has_secret or _in_environment(name) else "",
+            fingerprint,
+            ca_file.strip(),
         )
         if secret:
             secrets.save(name, secret)
@@ -193,6 +198,7 @@ def _stored(row: Any) -> StoredServer:
             TlsMode(row.get("tls", TlsMode.AUTOMATIC.value)),
             row.get("secret_name", ""),
             row.get("fingerprint", ""),
+            row.get("ca_file", ""),
         )
         return StoredServer(_checked_name(row["name"]), profile)
     except (KeyError, TypeError, ValueError, AttributeError, SettingsError):
@@ -209,6 +215,7 @@ def _write(servers: Servers) -> Servers:
             "address": server.profile.address,
             "tls": server.profile.tls.value,
             "fingerprint": server.profile.fingerprint,
+            "ca_file": server.profile.ca_file,
             "secret_name": server.profile.secret_name,
         }
         for server in servers.stored

@@ -6,7 +6,9 @@ under one name from a synthetic package.
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 import types
 from pathlib import Path
 
@@ -15,3 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _pack = types.ModuleType("drawthings")
 _pack.__path__ = [str(ROOT)]
 sys.modules.setdefault("drawthings", _pack)
+
+# Tests remember no server in the developer's own list, and none from run to run.
+_home = tempfile.TemporaryDirectory(prefix="drawthings-tests-")
+os.environ["DRAWTHINGS_HOME"] = _home.name

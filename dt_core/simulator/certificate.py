@@ -11,10 +11,10 @@ import ipaddress
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+from .. import places
 from ..errors import TrustError
 
 _VALID_DAYS = 3650
@@ -25,23 +25,12 @@ _NO_TOOL = (
 )
 
 
-def cache_folder() -> Path:
-    """Where this user's certificate is kept."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = str(Path.home() / "Library" / "Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "drawthings-simulator"
-
-
 def own_certificate(folder: Path | None = None) -> tuple[bytes, bytes]:
     """Certificate and private key as PEM, made on first use and then kept in `folder`.
 
     Raises TrustError if there is nothing to make one with.
     """
-    folder = folder or cache_folder()
+    folder = folder or places.simulator_folder()
     certificate, key = folder / "certificate.pem", folder / "private-key.pem"
     if not (certificate.exists() and key.exists()):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

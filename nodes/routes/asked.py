@@ -40,6 +40,7 @@ def profile_of(body: Body) -> ServerProfile:
         modes[tls],
         text(server, "secret_name", "").strip(),
         text(server, "fingerprint", ""),
+        text(server, "ca_file", "").strip(),
     )
     if profile not in allowed():
         raise UnknownServer(

@@ -11,6 +11,7 @@ from typing import Any
 from ...dt_core.catalog import Catalog
 from ...dt_core.client import Client
 from ...dt_core.errors import (
+    CertificateChanged,
     DrawThingsError,
     NoAnswer,
     SecretRejected,
@@ -31,6 +32,7 @@ ENTRIES_LIMIT = 20_000
 
 _CODES: tuple[tuple[type[DrawThingsError], str], ...] = (
     (TlsMismatch, "tls_mismatch"),
+    (CertificateChanged, "certificate_changed"),
     (TrustError, "certificate"),
     (SecretRejected, "wrong_secret"),
     (NoAnswer, "busy"),
@@ -60,7 +62,7 @@ def status(body: Body) -> Any:
     except SecretRejected as error:
         return _failed(error, name, profile.address, "secret_not_stored")
     # A client of its own: a short patience that no running generation shares.
-    client = Client(profile, secret=secret, name="ComfyUI")
+    client = Client(profile, secret=secret, name="ComfyUI", known=clients.known_servers())
     client.echo_timeout_s = STATUS_TIMEOUT_S
     try:
         trust = client.trust
@@ -107,7 +109,10 @@ def _away(profile: ServerProfile, error: DrawThingsError) -> DrawThingsError | N
 
 def _failed(error: DrawThingsError, name: str, address: str, code: str = "") -> Any:
     found = code or next((code for kind, code in _CODES if isinstance(error, kind)), "failed")
-    return {"code": found, "sentence": str(error), "name": name, "address": address}
+    answer = {"code": found, "sentence": str(error), "name": name, "address": address}
+    if isinstance(error, CertificateChanged):
+        answer |= {"expected": error.expected, "presented": error.presented}
+    return answer
 
 
 def catalog(body: Body) -> Any:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...dt_core import channel
 from ...dt_core import profile as profiles
-from .. import lists, servers
+from .. import clients, lists, servers
 from ..servers import Servers
+from .asked import profile_of
 from .guard import Body, json_route, text
 
 SECRET_LIMIT = 1024  # characters
@@ -26,6 +28,7 @@ def save(body: Body) -> Any:
         text(body, "address"),
         text(body, "tls", "automatic"),
         text(body, "fingerprint", ""),
+        text(body, "ca_file", ""),
         was=text(body, "was", ""),
         secret=secret,
     )
@@ -41,6 +44,14 @@ def make_default(body: Body) -> Any:
     return _answer(servers.make_default(text(body, "name")))
 
 
+def accept(body: Body) -> Any:
+    """Trust the certificate of that SHA-256 from now on, if the server presents it."""
+    profile = profile_of(body)
+    channel.accept(profile, text(body, "fingerprint"), clients.known_servers())
+    lists.refresh_in_background(profile)
+    return {"address": profile.address}
+
+
 def _answer(current: Servers) -> Any:
     builtin = profiles.default_profile()
     rows = [("", builtin), *((row.name, row.profile) for row in current.stored)]
@@ -51,6 +62,7 @@ def _answer(current: Servers) -> Any:
                 "address": profile.address,
                 "tls": profile.tls.value,
                 "fingerprint": profile.fingerprint,
+                "ca_file": profile.ca_file,
                 "secret": servers.secret_state(profile),
                 "default": name == current.default,
                 "builtin": not name,
@@ -65,4 +77,5 @@ ROUTES = {
     "/servers/save": json_route(save),
     "/servers/remove": json_route(remove),
     "/servers/default": json_route(make_default),
+    "/servers/accept": json_route(accept),
 }

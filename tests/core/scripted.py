@@ -33,6 +33,7 @@ class ScriptedServer:
     requests: list[Any] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     port: int = 0
+    greeted: int = 0  # how often Echo was called
 
     @property
     def address(self) -> str:
@@ -81,9 +82,13 @@ def make_certificate(
 
 @contextmanager
 def serving(
-    server: ScriptedServer, certificate: Certificate | None = None
+    server: ScriptedServer, certificate: Certificate | None = None, port: int = 0
 ) -> Iterator[ScriptedServer]:
-    """Run the server on a free port of all local addresses."""
+    """Run the server on all local addresses, at a free port if none is given."""
+
+    def echo(request: Any, context: grpc.ServicerContext) -> Any:
+        server.greeted += 1
+        return server.echo(request, context)
 
     def generate(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         server.requests.append(request)
@@ -95,7 +100,7 @@ def serving(
             generate, _wire.GENERATE_IMAGE.parse_request, _wire.GENERATE_IMAGE.serialize
         ),
         "Echo": grpc.unary_unary_rpc_method_handler(
-            server.echo,
+            echo,
             _wire.ECHO.parse_request,
             _wire.ECHO.serialize,
         ),
@@ -110,10 +115,10 @@ def serving(
         (grpc.method_handlers_generic_handler(_wire.SERVICE, methods),)
     )
     if certificate is None:
-        server.port = running.add_insecure_port("0.0.0.0:0")
+        server.port = running.add_insecure_port(f"0.0.0.0:{port}")
     else:
         credentials = grpc.ssl_server_credentials([(certificate.key, certificate.pem)])
-        server.port = running.add_secure_port("0.0.0.0:0", credentials)
+        server.port = running.add_secure_port(f"0.0.0.0:{port}", credentials)
     running.start()
     try:
         yield server

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from drawthings.dt_core import channel, tls
+from drawthings.dt_core import channel, places, tls
 from drawthings.dt_core.client import Client
-from drawthings.dt_core.errors import ServerUnreachable, TrustError
+from drawthings.dt_core.errors import (
+    CertificateChanged,
+    ServerError,
+    ServerUnreachable,
+    TlsMismatch,
+    TrustError,
+)
+from drawthings.dt_core.known_servers import KnownServers
 from drawthings.dt_core.profile import ServerProfile, TlsMode
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
@@ -31,8 +39,15 @@ def stock(like_stock: Certificate, monkeypatch: pytest.MonkeyPatch) -> Certifica
     return like_stock
 
 
-def greeting(profile: ServerProfile, secret: str | None = None) -> tuple[str, str]:
-    client = Client(profile, secret=secret, name="TEST")
+@pytest.fixture
+def known(tmp_path: Path) -> KnownServers:
+    return KnownServers(tmp_path / "known" / "servers.json")
+
+
+def greeting(
+    profile: ServerProfile, secret: str | None = None, known: KnownServers | None = None
+) -> tuple[str, str]:
+    client = Client(profile, secret=secret, name="TEST", known=known)
     return client.echo().greeting, client.security
 
 
@@ -63,18 +78,109 @@ def test_the_stock_certificate_is_accepted_under_another_machines_name(stock: Ce
         assert greeting(profile) == ("HELLO TEST", "TLS, public stock certificate")
 
 
-def test_a_self_made_certificate_is_accepted_on_this_machine() -> None:
-    with serving(ScriptedServer(), make_certificate("mine", dns=("mine",))) as server:
-        found = greeting(ServerProfile(f"localhost:{server.port}"))
-        assert found == ("HELLO TEST", "TLS, self-made certificate on this machine")
-
-
-def test_another_machines_own_certificate_is_refused_with_its_fingerprint() -> None:
-    own = make_certificate("box", dns=("box",))
+@pytest.mark.parametrize("host", ["localhost", "0.0.0.0"])
+def test_an_own_certificate_is_trusted_on_first_use_and_remembered(
+    host: str, known: KnownServers
+) -> None:
+    own = make_certificate("mine", dns=("mine",))
     with serving(ScriptedServer(), own) as server:
-        profile = ServerProfile(f"0.0.0.0:{server.port}")
-        with pytest.raises(TrustError, match=own.fingerprint):
-            Client(profile).echo()
+        profile = ServerProfile(f"{host}:{server.port}")
+        words = "TLS, own certificate, seen for the first time"
+        assert greeting(profile, known=known) == ("HELLO TEST", words)
+        assert known.all() == {profile.address: own.fingerprint}
+        channel.close_all()
+        words = "TLS, own certificate, the same as before"
+        assert greeting(profile, known=known) == ("HELLO TEST", words)
+
+
+@pytest.mark.parametrize("mode", [TlsMode.AUTOMATIC, TlsMode.TLS])
+def test_a_certificate_that_changed_is_refused_until_it_is_accepted(
+    mode: TlsMode, known: KnownServers
+) -> None:
+    before, after = make_certificate("box"), make_certificate("box")
+    with serving(ScriptedServer(), after) as server:
+        profile = ServerProfile(server.address, mode)
+        known.remember(profile.address, before.fingerprint)
+        with pytest.raises(CertificateChanged, match="accept it in the Draw Things tab") as caught:
+            Client(profile, known=known).echo()
+        assert caught.value.expected == before.fingerprint
+        assert caught.value.presented == after.fingerprint
+        assert before.fingerprint in str(caught.value)
+        assert after.fingerprint in str(caught.value)
+        assert server.greeted == 0  # nothing was sent to it
+
+        with pytest.raises(CertificateChanged, match="accepted one"):
+            channel.accept(profile, "ab" * 32, known)
+        assert known.fingerprint(profile.address) == before.fingerprint
+        channel.accept(profile, after.fingerprint, known)
+        assert greeting(profile, known=known)[0] == "HELLO TEST"
+
+
+def test_a_certificate_that_changes_under_an_open_channel_is_refused_by_name(
+    known: KnownServers,
+) -> None:
+    before, after = make_certificate("box"), make_certificate("box")
+    with serving(ScriptedServer(), before) as server:
+        profile = ServerProfile(server.address)
+        client = Client(profile, known=known)
+        client.echo()
+        port = server.port
+    with serving(ScriptedServer(), after, port=port):
+        with pytest.raises(ServerError):  # the connection broke, or was made anew
+            client.echo()
+        with pytest.raises(CertificateChanged, match=after.fingerprint):
+            client.echo()
+
+
+def test_tls_that_was_seen_once_never_falls_back_to_plain_text(known: KnownServers) -> None:
+    with serving(ScriptedServer()) as server:
+        known.remember(server.address, "ab" * 32)
+        with pytest.raises(TlsMismatch, match="spoke TLS before and now speaks plain text"):
+            Client(ServerProfile(server.address), secret="hush-hush", known=known).echo()
+        assert server.greeted == 0
+        chosen = ServerProfile(server.address, TlsMode.PLAIN)
+        assert greeting(chosen, known=known)[1] == "plain text"
+
+
+def test_the_users_own_simulator_needs_no_memory(
+    known: KnownServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = make_certificate()
+    (tmp_path / "certificate.pem").write_bytes(own.pem)
+    monkeypatch.setattr(places, "simulator_folder", lambda: tmp_path)
+    with serving(ScriptedServer(), own) as server:
+        known.remember(server.address, "ab" * 32)  # another program was there before
+        assert greeting(ServerProfile(server.address), known=known)[1] == (
+            "TLS, this user's simulator"
+        )
+        assert known.all() == {server.address: "ab" * 32}
+        elsewhere = ServerProfile(f"0.0.0.0:{server.port}")
+        assert "first time" in greeting(elsewhere, known=known)[1]
+
+
+def test_an_own_authority_vouches_for_its_servers_alone(
+    known: KnownServers, tmp_path: Path
+) -> None:
+    own, other = make_certificate(dns=("localhost",)), make_certificate(dns=("localhost",))
+    for name, certificate in (("mine.pem", own), ("other.pem", other)):
+        (tmp_path / name).write_bytes(certificate.pem)
+    (tmp_path / "text.pem").write_text("no certificate")
+
+    def at(server: ScriptedServer, file: str) -> ServerProfile:
+        address = f"localhost:{server.port}"
+        return ServerProfile(address, TlsMode.AUTHORITY, ca_file=str(tmp_path / file))
+
+    with serving(ScriptedServer(), own) as server:
+        assert greeting(at(server, "mine.pem"), known=known)[1] == (
+            "TLS, certificate of the own authority"
+        )
+        with pytest.raises(TrustError, match=r"not signed by the authority in 'other\.pem'"):
+            Client(at(server, "other.pem"), known=known).echo()
+        with pytest.raises(TrustError, match="holds no certificate in PEM form"):
+            Client(at(server, "text.pem"), known=known).echo()
+        with pytest.raises(TrustError, match="cannot be read"):
+            Client(at(server, "missing.pem"), known=known).echo()
+    assert known.all() == {}
 
 
 @pytest.mark.parametrize("dns", [("box",), ()], ids=["with a name", "common name only"])
@@ -133,7 +239,7 @@ def test_a_secret_does_not_travel_readable_on_its_own_accord() -> None:
         assert greeting(chosen, "hush-hush")[1] == "plain text"
 
 
-@pytest.mark.parametrize("mode", list(TlsMode))
+@pytest.mark.parametrize("mode", [mode for mode in TlsMode if mode is not TlsMode.AUTHORITY])
 def test_a_server_that_is_not_there_is_told_as_such(mode: TlsMode) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))

@@ -182,9 +182,31 @@ def test_status_tells_a_tls_mismatch_both_ways_and_a_foreign_certificate() -> No
         assert state(plain, "automatic") == "connected"
     with Simulator(tls=True) as encrypted:
         assert state(encrypted, "plain text") == "tls_mismatch"
-        assert state(encrypted, "TLS", "0" * 64) == "certificate"
+        assert state(encrypted, "TLS", "0" * 64) == "certificate_changed"
     with Simulator(model_browser=False) as shy:
         assert state(shy, "automatic") == "browsing_off"
+
+
+def test_a_changed_certificate_tells_both_and_is_accepted_by_its_fingerprint_only() -> None:
+    with Simulator(tls=True) as simulator:
+        # Not a loopback address, yet this machine: its own simulator is no exception there.
+        address = f"0.0.0.0:{simulator.port}"
+        clients.known_servers().remember(address, "ab" * 32)
+        asked("/servers/save", {"name": "s", "address": address, "tls": "TLS"})
+        server = {"server": {"saved": "s"}}
+        status, answer = asked("/status", server)
+        assert (status, answer["code"]) == (200, "certificate_changed")
+        assert answer["expected"] == "ab" * 32
+        presented = answer["presented"]
+
+        assert asked("/servers/accept", {**server, "fingerprint": "cd" * 32})[0] == 400
+        assert asked("/status", server)[1]["code"] == "certificate_changed"
+        assert asked("/servers/accept", {**server, "fingerprint": presented})[0] == 200
+        found = asked("/status", server)[1]
+        assert (found["code"], found["tls"]) == ("connected", "own")
+
+        elsewhere = {"server": {"address": "192.0.2.1"}, "fingerprint": presented}
+        assert asked("/servers/accept", elsewhere)[0] == 403
 
 
 def test_the_catalogue_names_files_names_and_families(simulator: Simulator) -> None:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Append only.
 FORMAT = {
     "DTServer": (
-        ["address", "tls", "secret_name", "fingerprint", "saved_server"],
+        ["address", "tls", "secret_name", "fingerprint", "saved_server", "ca_file"],
         [],
         ["DT_SERVER"],
     ),

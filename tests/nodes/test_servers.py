@@ -49,7 +49,8 @@ def test_a_new_default_changes_what_a_loader_without_a_server_gives() -> None:
 
 def test_a_node_names_a_stored_server_and_its_fields_then_do_not_count() -> None:
     servers.save("studio", "studio.local", "plain text", secret="s3cret")
-    offered = DTServer.define_schema().inputs[-1].options
+    inputs = DTServer.define_schema().inputs
+    offered = next(entry for entry in inputs if entry.id == "saved_server").options
     assert offered == [AS_ABOVE, "studio"]
     assert DTServer.validate_inputs("studio") is True
     profile = DTServer.execute("not an address", "TLS", saved_server="studio").args[0]
