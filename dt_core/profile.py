@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from .errors import SettingsError
@@ -37,6 +37,9 @@ class TlsMode(Enum):
 class ServerProfile:
     """A server by address ("host", "host:port" or "[IPv6]:port"; port 7859 if left out).
 
+    `address` may be several with commas between: equal servers that share the work. It
+    then holds the first, and `others` the rest.
+
     `secret_name` names a stored secret (`secret_store`). `fingerprint` pins the
     server's certificate: the SHA-256 of its DER form, 64 hexadecimal digits, colons
     allowed. `ca_file` is a PEM file with certificates of the user's own authority, for
@@ -51,14 +54,19 @@ class ServerProfile:
     secret_name: str = ""
     fingerprint: str = ""
     ca_file: str = ""
+    others: tuple[str, ...] = field(init=False, default=())
     host: str = field(init=False, compare=False, repr=False, default="")
     port: int = field(init=False, compare=False, repr=False, default=DEFAULT_PORT)
 
     def __post_init__(self) -> None:
-        host, port = _split(self.address)
+        first, *others = [part for part in self.address.split(",") if part.strip()] or [""]
+        host, port = _split(first)
+        spelled = dict.fromkeys(_spelled(*_split(other)) for other in others)
+        spelled.pop(_spelled(host, port), None)
         object.__setattr__(self, "host", host)
         object.__setattr__(self, "port", port)
-        object.__setattr__(self, "address", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        object.__setattr__(self, "address", _spelled(host, port))
+        object.__setattr__(self, "others", tuple(spelled))
         fingerprint = self.fingerprint.replace(":", "").replace(" ", "").lower()
         if fingerprint and not re.fullmatch("[0-9a-f]{64}", fingerprint):
             raise SettingsError(
@@ -70,6 +78,16 @@ class ServerProfile:
             raise SettingsError(
                 f'"{TlsMode.AUTHORITY.value}" needs the authority\'s PEM file: name it.'
             )
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of every server that shares the work, this one first."""
+        return self.address, *self.others
+
+    @property
+    def members(self) -> tuple[ServerProfile, ...]:
+        """Each of those servers on its own, with the same trust and secret."""
+        return tuple(replace(self, address=address) for address in self.addresses)
 
     @property
     def is_loopback(self) -> bool:
@@ -98,6 +116,10 @@ def _split(address: str) -> tuple[str, int]:
     if not 1 <= port <= 65_535:
         raise SettingsError(f"The port of {address!r} must be 1 to 65535.")
     return match["host"], port
+
+
+def _spelled(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def default_profile() -> ServerProfile:

@@ -163,10 +163,11 @@ def keep_secret_home(profile: ServerProfile) -> ServerProfile:
     Raises SettingsError then: a workflow of somebody else could ask for that.
     """
     owner = current().find(profile.secret_name) if profile.secret_name else None
-    if owner is not None and owner.profile.address != profile.address:
+    if owner is not None and not {*profile.addresses} <= {*owner.profile.addresses}:
         raise SettingsError(
-            f"The secret {owner.name!r} belongs to the stored server at {owner.profile.address} "
-            f"and is not sent to {profile.address}: choose the stored server in DT Server, or "
+            f"The secret {owner.name!r} belongs to the stored server at "
+            f"{', '.join(owner.profile.addresses)} and is not sent to "
+            f"{', '.join(profile.addresses)}: choose the stored server in DT Server, or "
             "store this address with a secret of its own."
         )
     return profile
@@ -212,7 +213,7 @@ def _write(servers: Servers) -> Servers:
     rows = [
         {
             "name": server.name,
-            "address": server.profile.address,
+            "address": ", ".join(server.profile.addresses),
             "tls": server.profile.tls.value,
             "fingerprint": server.profile.fingerprint,
             "ca_file": server.profile.ca_file,

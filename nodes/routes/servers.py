@@ -23,6 +23,7 @@ def save(body: Body) -> Any:
     """Add or change a server; without "secret" the stored one is kept, "" removes it."""
     secret = text(body, "secret", "", SECRET_LIMIT) if body.get("secret") is not None else None
     name = text(body, "name")
+    before = servers.current()
     changed = servers.save(
         name,
         text(body, "address"),
@@ -32,12 +33,25 @@ def save(body: Body) -> Any:
         was=text(body, "was", ""),
         secret=secret,
     )
+    _forget_gone(before, changed)
     lists.refresh_in_background(servers.named(name.strip()))
     return _answer(changed)
 
 
 def remove(body: Body) -> Any:
-    return _answer(servers.remove(text(body, "name")))
+    before = servers.current()
+    left = servers.remove(text(body, "name"))
+    _forget_gone(before, left)
+    return _answer(left)
+
+
+def _forget_gone(before: Servers, after: Servers) -> None:
+    """Nothing is known of, and nothing asked from, a server that left the list."""
+    kept = {profiles.default_profile(), *(row.profile for row in after.stored)}
+    for row in before.stored:
+        if row.profile not in kept:
+            clients.forget(row.profile)
+            lists.forget(row.profile)
 
 
 def make_default(body: Body) -> Any:
@@ -59,7 +73,7 @@ def _answer(current: Servers) -> Any:
         "servers": [
             {
                 "name": name,
-                "address": profile.address,
+                "address": ", ".join(profile.addresses),
                 "tls": profile.tls.value,
                 "fingerprint": profile.fingerprint,
                 "ca_file": profile.ca_file,

@@ -1,0 +1,239 @@
+"""Several equal servers share one list of requests.
+
+Each server works on one request at a time, on its own channel: gRPC's own balancers deal
+calls out in turn and do not know which server is still busy with a picture, so its queue
+would fill while another server idles. What a dying server was working on goes to another
+one; results keep the order of the requests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .client import Client
+from .errors import (
+    Cancelled,
+    DrawThingsError,
+    ModelNotFound,
+    ProtocolError,
+    SecretRejected,
+    ServerUnreachable,
+    TrustError,
+)
+from .events import AudioReceived, Event, ImageReceived
+from .job import Job
+from .request import GenerationRequest
+
+MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next
+
+_LEAVES = (ServerUnreachable, ProtocolError, TrustError, SecretRejected, ModelNotFound)
+_END = object()
+
+# One request at a time for each server, whoever shares it: by address.
+_turns: dict[str, threading.Lock] = {}
+_turns_lock = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An event of the request with that number, from 0; `address` is the server's."""
+
+    number: int
+    address: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A server takes no further part; request `number` is given to another one."""
+
+    number: int
+    address: str
+    error: DrawThingsError
+
+
+@dataclass(slots=True)
+class Answer:
+    """What has arrived whole of one request."""
+
+    images: list[ImageReceived] = field(default_factory=list)
+    audio: list[AudioReceived] = field(default_factory=list)
+    complete: bool = False
+
+
+class Run:
+    """Requests on their way through a fleet.
+
+    Iterate it, or `poll`, for Numbered and Left. The error that stopped it is raised at the
+    end, after everything that ran was let finish. `answers` has one Answer for each
+    request, also after an error.
+    """
+
+    def __init__(self, clients: Sequence[Client], requests: Sequence[GenerationRequest]) -> None:
+        """Start at once. `clients` has one for each server."""
+        self.answers = [Answer() for _ in requests]
+        self._requests = tuple(requests)
+        self._pending = list(range(len(requests)))
+        self._tries = [0] * len(requests)
+        self._jobs: dict[int, Job] = {}
+        self._working = len(clients)
+        self._error: BaseException | None = None
+        self._cancelled = False
+        self._over = False
+        self._state = threading.Condition()
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._notify: Callable[[], None] | None = None
+        for client in clients:
+            threading.Thread(
+                target=self._serve, args=(client,), name="drawthings-fleet", daemon=True
+            ).start()
+
+    def cancel(self) -> None:
+        """End all calls now; safe from any thread and more than once. Ends in Cancelled."""
+        with self._state:
+            self._cancelled = True
+            self._error = self._error or Cancelled("The generation was cancelled.")
+            jobs = list(self._jobs.values())
+            self._state.notify_all()
+        for job in jobs:
+            job.cancel()
+
+    def on_event(self, notify: Callable[[], None]) -> None:
+        """Call `notify` in some thread whenever there is something to take."""
+        self._notify = notify
+        notify()  # for what came before
+
+    def poll(self) -> list[Numbered | Left] | None:
+        """The events since the last call, without waiting; None once all are taken.
+
+        Raises the error that stopped the run, after the events before it were handed out.
+        """
+        events: list[Numbered | Left] = []
+        while not self._over:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return events
+            if item is not _END:
+                events.append(item)
+            elif events:  # hand out first what came before
+                self._queue.put(item)
+                return events
+            else:
+                self._finish()
+        return None
+
+    def __iter__(self) -> Iterator[Numbered | Left]:
+        while not self._over:
+            item = self._queue.get()
+            if item is _END:
+                self._finish()
+                return
+            yield item
+
+    def _finish(self) -> None:
+        self._over = True
+        if self._error is not None:
+            raise self._error
+
+    def _put(self, item: Any) -> None:
+        self._queue.put(item)
+        if self._notify is not None:
+            self._notify()
+
+    def _serve(self, client: Client) -> None:
+        """One server's thread: request after request until none is left or it fails."""
+        try:
+            while (number := self._next()) is not None:
+                error = self._work(client, number)
+                if error is None:
+                    continue
+                if isinstance(error, _LEAVES) and self._may_move(number):
+                    self._put(Left(number, client.profile.address, error))
+                else:
+                    self._stop(error)
+                return
+        except BaseException as error:  # a bug of ours must not leave the caller waiting
+            self._stop(error)
+        finally:
+            with self._state:
+                self._working -= 1
+                last = self._working == 0
+            if last:
+                self._put(_END)
+
+    def _next(self) -> int | None:
+        """The lowest number that nobody works on; waits while some may still come back."""
+        with self._state:
+            while self._error is None:
+                if self._pending:
+                    number = min(self._pending)
+                    self._pending.remove(number)
+                    return number
+                if all(answer.complete for answer in self.answers):
+                    return None
+                self._state.wait()
+            return None
+
+    def _work(self, client: Client, number: int) -> BaseException | None:
+        """Run one request; the error that ended it, or None."""
+        address = client.profile.address
+        with _turn(address, self._is_stopped) as is_ours:
+            with self._state:
+                if self._error is not None or not is_ours:
+                    return self._error
+                job = self._jobs[number] = client.generate(self._requests[number])
+            ended: BaseException | None = None
+            try:
+                for event in job:
+                    self._put(Numbered(number, address, event))
+            except DrawThingsError as error:
+                ended = error
+            finally:
+                job.cancel()
+            with self._state:
+                del self._jobs[number]
+                # What a dying server sent counts until another one has sent more.
+                if ended is None or len(job.images) > len(self.answers[number].images):
+                    self.answers[number] = Answer(job.images, job.audio, ended is None)
+                self._state.notify_all()
+            return ended
+
+    def _may_move(self, number: int) -> bool:
+        """Give the request to another server, if there is one and it is worth a try."""
+        with self._state:
+            self._tries[number] += 1
+            if self._error is not None or self._working == 1 or self._tries[number] >= MOST_TRIES:
+                return False
+            self._pending.append(number)
+            self._state.notify_all()
+            return True
+
+    def _stop(self, error: BaseException) -> None:
+        with self._state:
+            self._error = self._error or error
+            self._state.notify_all()
+
+    def _is_stopped(self) -> bool:
+        with self._state:
+            return self._error is not None
+
+
+@contextlib.contextmanager
+def _turn(address: str, is_stopped: Callable[[], bool]) -> Iterator[bool]:
+    """Wait until no other run of this process works on that server; False if stopped."""
+    with _turns_lock:
+        lock = _turns.setdefault(address, threading.Lock())
+    while not lock.acquire(timeout=0.05):
+        if is_stopped():
+            yield False
+            return
+    try:
+        yield True
+    finally:
+        lock.release()

@@ -1,0 +1,200 @@
+"""Several servers share one list of requests, and one that dies loses nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+
+import numpy as np
+import pytest
+from drawthings.dt_core import channel
+from drawthings.dt_core.client import Client
+from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.errors import (
+    Cancelled,
+    ModelNotFound,
+    RequestError,
+    ServerUnreachable,
+    SettingsError,
+)
+from drawthings.dt_core.fleet import MOST_TRIES, Left, Numbered, Run
+from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.simulator import Catalog, Simulator
+from drawthings.dt_core.simulator.catalog import KINDS
+
+SETTINGS = Configuration(
+    model="z_image_turbo_1.0_q6p.ckpt",
+    start_width=256,
+    start_height=256,
+    steps=4,
+    seed=7,
+)
+PATIENCE_S = 20
+
+
+@pytest.fixture(autouse=True)
+def _close_channels() -> Iterator[None]:
+    yield
+    channel.close_all()
+
+
+def clients(*addresses: str) -> list[Client]:
+    profile = ServerProfile(", ".join(addresses), TlsMode.PLAIN)
+    return [Client(member) for member in profile.members]
+
+
+def requests(count: int) -> list[GenerationRequest]:
+    return [
+        GenerationRequest(SETTINGS.replace(seed=seed), prompt=f"number {seed}")
+        for seed in range(count)
+    ]
+
+
+@contextmanager
+def servers(count: int, step_delay: float = 0.0) -> Iterator[list[Simulator]]:
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(Simulator(step_delay=step_delay, response_compression=False))
+            for _ in range(count)
+        ]
+
+
+def seeds(server: Simulator) -> list[int]:
+    return [int(record.configuration["seed"]) for record in server.requests]
+
+
+def alone(request: GenerationRequest) -> np.ndarray:
+    with Simulator(response_compression=False) as server:
+        job = clients(server.address)[0].generate(request)
+        list(job)
+        return job.images[0].picture.rgb
+
+
+def test_every_request_is_made_once_in_its_place_by_some_server() -> None:
+    asked = requests(9)
+    with servers(3, step_delay=0.02) as three:
+        run = Run(clients(*(server.address for server in three)), asked)
+        events = list(run)
+        made = [seeds(server) for server in three]
+
+    assert sorted(chain(*made)) == list(range(9))
+    assert all(made), "every server had a share"
+    assert [answer.complete for answer in run.answers] == [True] * 9
+    for number in (0, 4, 8):
+        np.testing.assert_array_equal(
+            run.answers[number].images[0].picture.rgb, alone(asked[number])
+        )
+    assert {event.number for event in events if isinstance(event, Numbered)} == set(range(9))
+
+
+def test_a_server_works_on_one_request_at_a_time_even_for_two_runs() -> None:
+    with servers(2, step_delay=0.02) as two:
+        addresses = [server.address for server in two]
+        runs = [Run(clients(*addresses), requests(4)) for _ in range(2)]
+        lengths: list[int] = []
+
+        def follow(run: Run) -> None:
+            for _ in run:
+                lengths.extend(server.queue_length for server in two)
+
+        threads = [threading.Thread(target=follow, args=(run,)) for run in runs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(PATIENCE_S)
+        made = [len(server.requests) for server in two]
+
+    assert max(lengths) == 1
+    assert sum(made) == 8
+
+
+def test_the_work_of_a_server_that_dies_goes_to_the_others() -> None:
+    asked = requests(6)
+    with servers(3, step_delay=0.05) as three:
+        run = Run(clients(*(server.address for server in three)), asked)
+        three[1].wait_for(lambda record: record.sent > 2, PATIENCE_S)
+        three[1].stop()
+        events = list(run)
+        done = [
+            [r for r in server.requests if r.outcome == "done"] for server in (three[0], three[2])
+        ]
+
+    left = [event for event in events if isinstance(event, Left)]
+    assert [event.address for event in left] == [three[1].address]
+    assert isinstance(left[0].error, ServerUnreachable)
+    assert all(answer.complete and len(answer.images) == 1 for answer in run.answers)
+    again = [int(r.configuration["seed"]) for rows in done for r in rows]
+    assert left[0].number in again
+    assert len(again) == len(set(again)), "no picture was made twice"
+
+
+def test_the_last_server_that_dies_ends_the_run_and_what_arrived_stays() -> None:
+    with servers(2, step_delay=0.05) as two:
+        run = Run(clients(*(server.address for server in two)), requests(12))
+        for server in two:
+            server.wait_for(lambda record: record.outcome == "done", PATIENCE_S)
+            server.stop()
+        with pytest.raises(ServerUnreachable):
+            list(run)
+
+    complete = [answer for answer in run.answers if answer.complete]
+    assert 2 <= len(complete) < 12
+    assert all(answer.images for answer in complete)
+
+
+def test_a_server_without_the_model_leaves_and_the_others_do_its_part() -> None:
+    full, model = Catalog.load(), str(SETTINGS["model"])
+    tables = {kind: [row for row in full.all(kind) if row["file"] != model] for kind in KINDS}
+    less = Catalog(tables, full.files - {model})
+    with servers(1) as one, Simulator(catalog=less) as poor:
+        run = Run(clients(one[0].address, poor.address), requests(4))
+        left = [event for event in run if isinstance(event, Left)]
+        assert seeds(poor) == []
+
+    assert [type(event.error) for event in left] == [ModelNotFound]
+    assert all(answer.complete for answer in run.answers)
+
+
+def test_a_request_that_takes_servers_down_is_not_sent_to_all() -> None:
+    nobody = [f"127.0.0.1:{port}" for port in (9, 10, 11, 12, 13)]
+    run = Run(clients(*nobody), requests(1))
+    with pytest.raises(ServerUnreachable):
+        list(run)
+    assert run._tries == [MOST_TRIES]
+
+
+def test_what_no_server_can_do_is_an_error_at_once() -> None:
+    wrong = GenerationRequest(SETTINGS.replace(batch_size=0))
+    with servers(2) as two:
+        run = Run(clients(*(server.address for server in two)), [wrong, *requests(1)])
+        with pytest.raises(RequestError):
+            list(run)
+        assert all(-1 not in seeds(server) for server in two)
+
+
+def test_cancelling_ends_all_calls_and_the_servers_see_it() -> None:
+    with servers(2, step_delay=5) as two:
+        run = Run(clients(*(server.address for server in two)), requests(5))
+        for server in two:
+            server.wait_for(lambda record: record.started, PATIENCE_S)
+        run.cancel()
+        with pytest.raises(Cancelled):
+            list(run)
+        for server in two:
+            server.wait_for(lambda record: record.outcome == "cancelled", PATIENCE_S)
+            assert len(server.requests) == 1
+
+
+def test_several_addresses_are_one_profile_with_members() -> None:
+    profile = ServerProfile("gpu1, gpu2:7860,[::1], gpu1:7859", secret_name="lab")
+    assert profile.address == "gpu1:7859"
+    assert profile.addresses == ("gpu1:7859", "gpu2:7860", "[::1]:7859")
+    assert [member.address for member in profile.members] == list(profile.addresses)
+    assert {member.secret_name for member in profile.members} == {"lab"}
+    assert profile.members[1] == ServerProfile("gpu2:7860", secret_name="lab")
+    assert profile != ServerProfile("gpu1", secret_name="lab")
+    with pytest.raises(SettingsError, match="not a server address"):
+        ServerProfile("gpu1, what is this")
