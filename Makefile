@@ -76,7 +76,7 @@ test-browser: comfyui-install
 	$(PY) -m pytest tests/browser
 
 test: lint test-nodes
-	$(PY) -m pytest tests/core tests/matrix tests/package tests/comfy tests/browser
+	$(PY) -m pytest tests/core tests/matrix tests/package tests/deploy tests/comfy tests/browser
 
 # --- the product at work
 

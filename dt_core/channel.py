@@ -96,11 +96,10 @@ def connect(
 
 
 def forget(profile: ServerProfile) -> None:
-    """Close the connection to that server, so that the next call looks at it anew."""
+    """Look at that server anew at the next call. Calls that run now go on undisturbed."""
     with _lock:
-        connection = _connections.pop(_key(profile), None)
-    if connection is not None:
-        connection.channel.close()
+        # Not closed: other calls may be using it, and it goes away with the last of them.
+        _connections.pop(_key(profile), None)
 
 
 def close_all() -> None:
