@@ -29,6 +29,7 @@ from .events import AudioReceived, Event, ImageReceived
 from .job import Job
 from .request import GenerationRequest
 
+TURN_POLL_S = 0.05
 MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next
 
 _LEAVES = (ServerUnreachable, ProtocolError, TrustError, SecretRejected, ModelNotFound)
@@ -149,8 +150,14 @@ class Run:
     def _serve(self, client: Client) -> None:
         """One server's thread: request after request until none is left or it fails."""
         try:
-            while (number := self._next()) is not None:
-                error = self._work(client, number)
+            while self._wait_for_work():
+                # The turn first: a server that is busy for somebody else takes no work away
+                # from those that are free.
+                with _turn(client.profile.address, self._has_nothing) as is_ours:
+                    number = self._take() if is_ours else None
+                    if number is None:
+                        continue
+                    error = self._work(client, number)
                 if error is None:
                     continue
                 if isinstance(error, _LEAVES) and self._may_move(number):
@@ -167,42 +174,48 @@ class Run:
             if last:
                 self._put(_END)
 
-    def _next(self) -> int | None:
-        """The lowest number that nobody works on; waits while some may still come back."""
+    def _wait_for_work(self) -> bool:
+        """Wait until there is a request to take; False when there will be none."""
         with self._state:
-            while self._error is None:
-                if self._pending:
-                    number = min(self._pending)
-                    self._pending.remove(number)
-                    return number
-                if all(answer.complete for answer in self.answers):
-                    return None
-                self._state.wait()
-            return None
+            self._state.wait_for(
+                lambda: (
+                    self._error is not None
+                    or self._pending
+                    or all(answer.complete for answer in self.answers)
+                )
+            )
+            return self._error is None and bool(self._pending)
+
+    def _take(self) -> int | None:
+        """The lowest number that nobody works on; None if others were faster."""
+        with self._state:
+            if self._error is not None or not self._pending:
+                return None
+            number = min(self._pending)
+            self._pending.remove(number)
+            return number
 
     def _work(self, client: Client, number: int) -> BaseException | None:
         """Run one request; the error that ended it, or None."""
-        address = client.profile.address
-        with _turn(address, self._is_stopped) as is_ours:
-            with self._state:
-                if self._error is not None or not is_ours:
-                    return self._error
-                job = self._jobs[number] = client.generate(self._requests[number])
-            ended: BaseException | None = None
-            try:
-                for event in job:
-                    self._put(Numbered(number, address, event))
-            except DrawThingsError as error:
-                ended = error
-            finally:
-                job.cancel()
-            with self._state:
-                del self._jobs[number]
-                # What a dying server sent counts until another one has sent more.
-                if ended is None or len(job.images) > len(self.answers[number].images):
-                    self.answers[number] = Answer(job.images, job.audio, ended is None)
-                self._state.notify_all()
-            return ended
+        with self._state:
+            if self._error is not None:
+                return self._error
+            job = self._jobs[number] = client.generate(self._requests[number])
+        ended: BaseException | None = None
+        try:
+            for event in job:
+                self._put(Numbered(number, client.profile.address, event))
+        except DrawThingsError as error:
+            ended = error
+        finally:
+            job.cancel()
+        with self._state:
+            del self._jobs[number]
+            # What a dying server sent counts until another one has sent more.
+            if ended is None or len(job.images) > len(self.answers[number].images):
+                self.answers[number] = Answer(job.images, job.audio, ended is None)
+            self._state.notify_all()
+        return ended
 
     def _may_move(self, number: int) -> bool:
         """Give the request to another server, if there is one and it is worth a try."""
@@ -219,21 +232,21 @@ class Run:
             self._error = self._error or error
             self._state.notify_all()
 
-    def _is_stopped(self) -> bool:
+    def _has_nothing(self) -> bool:
         with self._state:
-            return self._error is not None
+            return self._error is not None or not self._pending
 
 
 @contextlib.contextmanager
-def _turn(address: str, is_stopped: Callable[[], bool]) -> Iterator[bool]:
-    """Wait until no other run of this process works on that server; False if stopped."""
+def _turn(address: str, gives_up: Callable[[], bool]) -> Iterator[bool]:
+    """Wait until no other run of this process works on that server; False if given up."""
     with _turns_lock:
         lock = _turns.setdefault(address, threading.Lock())
-    while not lock.acquire(timeout=0.05):
-        if is_stopped():
-            yield False
-            return
+    is_ours = False
+    while not is_ours and not gives_up():
+        is_ours = lock.acquire(timeout=TURN_POLL_S)
     try:
-        yield True
+        yield is_ours
     finally:
-        lock.release()
+        if is_ours:
+            lock.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import chain
 
 import numpy as np
@@ -22,7 +23,7 @@ from drawthings.dt_core.errors import (
 from drawthings.dt_core.fleet import MOST_TRIES, Left, Numbered, Run
 from drawthings.dt_core.profile import ServerProfile, TlsMode
 from drawthings.dt_core.request import GenerationRequest
-from drawthings.dt_core.simulator import Catalog, Simulator
+from drawthings.dt_core.simulator import Catalog, Record, Simulator
 from drawthings.dt_core.simulator.catalog import KINDS
 
 SETTINGS = Configuration(
@@ -64,6 +65,10 @@ def servers(count: int, step_delay: float = 0.0) -> Iterator[list[Simulator]]:
 
 def seeds(server: Simulator) -> list[int]:
     return [int(record.configuration["seed"]) for record in server.requests]
+
+
+def is_second_of(server: Simulator, record: Record) -> bool:
+    return record.started and record is not server.requests[0]
 
 
 def alone(request: GenerationRequest) -> np.ndarray:
@@ -134,8 +139,8 @@ def test_the_work_of_a_server_that_dies_goes_to_the_others() -> None:
 def test_the_last_server_that_dies_ends_the_run_and_what_arrived_stays() -> None:
     with servers(2, step_delay=0.05) as two:
         run = Run(clients(*(server.address for server in two)), requests(12))
-        for server in two:
-            server.wait_for(lambda record: record.outcome == "done", PATIENCE_S)
+        for server in two:  # its second one means that the first is complete here
+            server.wait_for(partial(is_second_of, server), PATIENCE_S)
             server.stop()
         with pytest.raises(ServerUnreachable):
             list(run)
@@ -156,6 +161,18 @@ def test_a_server_without_the_model_leaves_and_the_others_do_its_part() -> None:
 
     assert [type(event.error) for event in left] == [ModelNotFound]
     assert all(answer.complete for answer in run.answers)
+
+
+def test_a_server_that_is_busy_for_another_run_keeps_no_work_from_the_free_ones() -> None:
+    with servers(2) as two:
+        busy, free = two
+        busy.step_delay = 60
+        first = Run(clients(busy.address), requests(1))
+        busy.wait_for(lambda record: record.started, PATIENCE_S)
+        second = Run(clients(busy.address, free.address), requests(3))
+        taken = {event.address for event in second if isinstance(event, Numbered)}
+        assert taken == {free.address}
+        first.cancel()
 
 
 def test_a_request_that_takes_servers_down_is_not_sent_to_all() -> None:
