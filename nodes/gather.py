@@ -120,6 +120,7 @@ def batch(
             "Speech cannot be sent: avatar models need it as features that only the app's own "
             "encoder makes. Disconnect audio; the avatar then moves without speech."
         )
+    (model,) = sockets.checked((model,), ModelChoice, "DT Model Loader")
     settings = Configuration(
         model=model.model,
         seed=seeds.chosen(seed),
@@ -140,9 +141,9 @@ def batch(
         settings=chosen.settings,
         prompt=positive or "",
         negative_prompt=negative or "",
-        loras=lora,
-        controls=control,
-        references=reference,
+        loras=sockets.checked(lora, Lora, "DT LoRA"),
+        controls=sockets.checked(control, Control, "DT ControlNet"),
+        references=sockets.checked(reference, Reference, "DT Kontext Reference"),
     )
     images = () if image is None else convert.image_to_pictures(image)
     return Batch(request, images, masks(mask)), chosen.notes

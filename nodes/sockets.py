@@ -13,7 +13,11 @@ DT_GENERATION tuple[Generation, ...], one for each picture
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 from comfy_api.latest import io
+
+from ..dt_core.errors import RequestError
 
 Server = io.Custom("DT_SERVER")
 Model = io.Custom("DT_MODEL")
@@ -26,3 +30,17 @@ Stitch = io.Custom("DT_STITCH")
 Generation = io.Custom("DT_GENERATION")
 
 CATEGORY = "Draw Things"
+
+_T = TypeVar("_T")
+
+
+def checked(stack: Any, kind: type[_T], node: str) -> tuple[_T, ...]:
+    """A stack that came through a socket. Raises RequestError if it is not one of ours.
+
+    Other packs own sockets of the same type names, and ComfyUI connects them.
+    """
+    if isinstance(stack, tuple) and all(isinstance(entry, kind) for entry in stack):
+        return stack
+    raise RequestError(
+        f"What is connected where {node} belongs comes from another pack: connect {node}."
+    )

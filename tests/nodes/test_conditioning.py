@@ -168,6 +168,26 @@ def test_two_maps_for_one_place_are_one_sentence(profile: ServerProfile) -> None
         sample(profile, V1, control=controls)
 
 
+@pytest.mark.parametrize(
+    ("socket", "given", "node"),
+    [
+        ("lora", [{"model": {"file": "a.ckpt"}, "weight": 1}], "DT LoRA"),
+        ("lora", ({"file": "a.ckpt"},), "DT LoRA"),
+        ("control", [{"file": "a.ckpt"}], "DT ControlNet"),
+        ("reference", [], "DT Kontext Reference"),
+        ("model", {"value": "a.ckpt"}, "DT Model Loader"),
+    ],
+)
+def test_a_value_of_another_pack_with_our_socket_type_is_one_sentence(
+    profile: ServerProfile, socket: str, given: Any, node: str
+) -> None:
+    inputs = {"model": ModelChoice(profile, MODEL), "positive": "x", socket: given}
+    widgets = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
+    sizes = {"width": 128, "height": 64, "strength": 1.0, "batch_size": 1, "shift": 0.0}
+    with pytest.raises(run.Problem, match=f"comes from another pack: connect {node}"):
+        asyncio.run(Sampling.execute(**inputs, **widgets, **sizes))
+
+
 def test_every_picture_of_a_batch_is_a_reference() -> None:
     batch = pictures(0.0, 1.0)
     references = value(DTKontextReference.execute(batch, weight=0.5, on=True))
