@@ -42,6 +42,12 @@ def client(profile: ServerProfile) -> AsyncClient:
         return known[1]
 
 
+def forget(profile: ServerProfile) -> None:
+    """Let a server count as never used; what runs on it goes on."""
+    with _lock:
+        _clients.pop(profile, None)
+
+
 def known_profiles() -> tuple[ServerProfile, ...]:
     """The servers that nodes have used so far."""
     with _lock:

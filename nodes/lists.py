@@ -7,9 +7,11 @@ A server that is away keeps its last known catalogue.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +28,8 @@ CHANGED_EVENT = "drawthingsnodes.lists"
 NONE = "none"
 FRESH_S = 60.0  # a catalogue of that age is not asked for again
 FILE_LIMIT = 64 * 1024 * 1024  # bytes; a catalogue of 10,000 entries has a tenth of it
+FILES_LIMIT = 100  # catalogues on disk; those of servers not heard of for longest go first
+DRAFT_AGE_S = 3600.0
 FORMAT = 1
 
 # The app's own, offered until a server has told what it has.
@@ -93,6 +97,9 @@ def learn(profile: ServerProfile, catalog: Catalog) -> None:
     if before is None or before.catalog != catalog:
         _store(profile, catalog)
         compat.send_event(CHANGED_EVENT, {})
+    else:
+        with contextlib.suppress(OSError):
+            os.utime(_place(profile))  # its age on disk is that of the last answer
 
 
 def known(profile: ServerProfile) -> Known | None:
@@ -107,6 +114,15 @@ def known(profile: ServerProfile) -> Known | None:
         kept = _known.setdefault(profile, stored)
     _collect()
     return kept
+
+
+def forget(profile: ServerProfile) -> None:
+    """Drop what that server told, from the disk too."""
+    with _lock:
+        _known.pop(profile, None)
+    _collect()
+    with contextlib.suppress(OSError):
+        _place(profile).unlink(missing_ok=True)
 
 
 def catalog(profile: ServerProfile) -> Catalog | None:
@@ -200,18 +216,37 @@ def _store(profile: ServerProfile, catalog: Catalog) -> None:
         draft = path.with_suffix(f".{threading.get_ident()}.new")
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
+        _prune(path.parent)
     except OSError as error:  # a list that is not kept is no reason to fail
         _log.info("The list of %s could not be kept: %s", profile.address, error)
+
+
+def _prune(folder: Path) -> None:
+    """Keep the newest FILES_LIMIT catalogues, and no draft that a killed process left."""
+    aged: list[tuple[float, Path]] = []
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another thread may have been here
+            aged.append((path.stat().st_mtime, path))
+    aged.sort(reverse=True, key=lambda entry: entry[0])
+    kept = [path for _, path in aged if path.suffix == ".json"][:FILES_LIMIT]
+    for changed_at, path in aged:
+        draft = path.suffix == ".new" and time.time() - changed_at < DRAFT_AGE_S
+        if path not in kept and not draft:
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _load(profile: ServerProfile) -> Known | None:
     path = _place(profile)
     try:
-        if path.stat().st_size > FILE_LIMIT:
+        found = path.stat()
+        if found.st_size > FILE_LIMIT:
             return None
         data = json.loads(path.read_text(encoding="utf-8"))
         if data["format"] != FORMAT:
             return None
-        return Known(Catalog.from_json(data["catalog"]), float(data["asked_at"]))
+        return Known(
+            Catalog.from_json(data["catalog"]), max(float(data["asked_at"]), found.st_mtime)
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

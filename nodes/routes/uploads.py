@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer
+from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer, RequestError
 from ...dt_core.profile import ServerProfile
 from ...dt_core.upload import Upload, UploadPhase, check_name
 from .. import clients, compat, lists
@@ -182,7 +182,7 @@ def cancel(body: Body) -> Any:
 
 
 def exist(body: Body) -> Any:
-    """Which of the files the server has, in their order."""
+    """Which of the files the server has, in their order, and why it may not get one ("": may)."""
     profile: ServerProfile = profile_of(body)
     names = body.get("files")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -190,7 +190,19 @@ def exist(body: Body) -> Any:
     if len(names) > FILES_LIMIT:
         raise Refused(413, f"At most {FILES_LIMIT} names at once.")
     found = clients.client(profile).sync.files_exist(names)
-    return {"files": [{"name": row.name, "exists": row.exists} for row in found]}
+    return {
+        "files": [
+            {"name": row.name, "exists": row.exists, "refused": _refusal(row.name)} for row in found
+        ]
+    }
+
+
+def _refusal(name: str) -> str:
+    try:
+        check_name(name)
+    except RequestError as error:
+        return str(error)
+    return ""
 
 
 def _folder() -> Path:

@@ -136,7 +136,12 @@ def test_overwriting_has_to_be_asked_for(folder: Path) -> None:
     assert third[1]["sha256"] == hashlib.sha256(b"other").hexdigest()
     assert there == (
         200,
-        {"files": [{"name": NAME, "exists": True}, {"name": "no.ckpt", "exists": False}]},
+        {
+            "files": [
+                {"name": NAME, "exists": True, "refused": ""},
+                {"name": "no.ckpt", "exists": False, "refused": ""},
+            ]
+        },
     )
     assert not left_behind(folder)
 
