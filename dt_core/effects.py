@@ -1,75 +1,72 @@
 """Which settings do nothing for a model, and why; and what a model is recommended to start with.
 
-The same facts that `preflight` warns of after the fact, told beforehand: for a form that
-dims what does not matter. Nothing is said where the model's family is unknown.
+For a form that dims what does not matter: the rules of `preflight.idle`, told beforehand.
+Nothing is said where the model's family is unknown.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+
+import numpy as np
 
 from .choices import Sampler
 from .configuration import Configuration
 from .families import Family, Preset
 from .preflight import facts
+from .preflight.idle import CONTROL, IMAGE, LORA, MASK, NEGATIVE_PROMPT, REFERENCE, reasons
 from .request import GenerationRequest, Resolved, resolve
-from .settings import NOT_READ, SETTINGS, UNIT_PX, setting
-from .themes import SWITCHES
+from .settings import UNIT_PX
+from .values import Lora, Mask, Picture, Reference
 
-__all__ = ["NEGATIVE_PROMPT", "Recommendation", "idle", "recommended"]
+__all__ = ["INPUTS", "Recommendation", "chosen", "idle", "recommended"]
 
-NEGATIVE_PROMPT = "negative_prompt"  # no setting, but as idle as one without guidance
+# Inputs that are no settings, but as idle as one where nothing reads them.
+INPUTS = (NEGATIVE_PROMPT, IMAGE, MASK, REFERENCE, CONTROL, LORA)
 
-_ONLY_FOR_GUIDANCE = ("cfg_zero_star", "cfg_zero_init_steps", "zero_negative_prompt")
-_RECOMMENDED = ("steps", "guidance_scale", "sampler", "start_width", "start_height")
+_OF_SAMPLER = ("steps", "guidance_scale", "sampler", "start_width", "start_height")
+_OF_OPTIONS = ("num_frames", "refiner_model", "refiner_start")
 _WEIGHTS = re.compile(r"_(q\d+p|bf16|f16|fp16)(_svd)?\.ckpt$")
+_DOT = Picture(np.zeros((1, 1, 3), np.float32))  # stands for any picture
+_PATCH = Mask(np.ones((1, 1), np.float32))  # stands for any mask
+
+
+def chosen(
+    settings: Mapping[str, Any],
+    catalog: Any = None,
+    *,
+    loras: Sequence[str] = (),
+    connected: frozenset[str] = frozenset(),
+) -> Resolved:
+    """What a form holds, as `idle` and `recommended` take it.
+
+    `settings` names the model; `loras` are files, `connected` some of INPUTS.
+    """
+    request = GenerationRequest(
+        settings=Configuration.of(settings),
+        negative_prompt="-" if NEGATIVE_PROMPT in connected else "",
+        image=_DOT if IMAGE in connected else None,
+        mask=_PATCH if MASK in connected else None,
+        references=(Reference(_DOT),) if REFERENCE in connected else (),
+        loras=tuple(Lora(file) for file in loras),
+    )
+    return resolve(request, catalog)
 
 
 def idle(at: Resolved, unknown: frozenset[str] = frozenset()) -> dict[str, str]:
-    """The settings without effect, with a sentence for each; also NEGATIVE_PROMPT.
+    """The settings, and INPUTS, without effect, with a sentence for each.
 
     `at` holds the values that are chosen: a setting may be idle for another one's value.
-    Nothing is said because of the settings in `unknown`, whose values only a run can tell.
+    Nothing is said because of what is in `unknown`, which only a run can tell.
     """
-    if at.family is None:
-        return {}
-    found: dict[str, str] = {}
-    for row in SETTINGS:
-        reason = _why_idle(at, row.name, at.family, unknown)
-        if reason:
-            found[row.name] = reason
-    guidance = facts.why_no_guidance(at)
-    if guidance and not unknown & {"sampler", "guidance_scale", "image_guidance_scale"}:
-        sentence = f"Not read: {guidance}."
-        found[NEGATIVE_PROMPT] = sentence
-        for name in _ONLY_FOR_GUIDANCE:
-            # The zeroed first steps of CFG-Zero* act without guidance too.
-            if not (name.startswith("cfg_zero") and at.settings["cfg_zero_init_steps"] > 0):
-                found.setdefault(name, sentence)
-    return found
-
-
-def _why_idle(at: Resolved, name: str, family: Family, unknown: frozenset[str]) -> str:
-    row = setting(name)
-    if row.families == NOT_READ:
-        return ""  # for the app, or carried out by dt_core.batches
-    if row.families is not None and not family.supports(row.families):
-        return f"{family.name} does not read it."
-    switch = SWITCHES.get(name)
-    if switch is not None and switch not in unknown and not at.settings[switch]:
-        return f"Counts only with {setting(switch).label}."
-    tcd = at.settings["sampler"] in {Sampler.TCD, Sampler.TCD_TRAILING}
-    if name == "stochastic_sampling_gamma" and "sampler" not in unknown and not tcd:
-        return "Only the samplers TCD and TCD Trailing read it."
-    if name == "image_guidance_scale" and at.model and facts.modifier(at) != "editing":
-        return "Only models that edit by instruction read it."
-    if name == "strength" and at.request.image is None and not family.needs_image:
-        return "Counts only with an image."
-    return ""
+    return {
+        name: f"{reason.why[:1].upper()}{reason.why[1:]}."
+        for name, reason in reasons(at, unknown).items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +79,67 @@ class Recommendation:
 
 
 def recommended(at: Resolved) -> Recommendation | None:
-    """What the model's makers recommend: steps, guidance, sampler, size, shift.
+    """What the model's makers recommend: steps, guidance, sampler, size, shift, frames, refiner.
 
-    A preset of the model, whatever its quantization, else only the size of its
-    description. None if neither is known.
+    A preset of the model, whatever its quantization; with one of the LoRAs that a preset is
+    made for, that preset. Else what the descriptions of model and family tell. Nothing that
+    does nothing. None if nothing is known.
     """
     family = at.family
     if family is None:
         return None
-    file = str(at.settings["model"] or at.request.model)
-    presets = [row for row in family.presets if _stem(row.model) == _stem(file)]
-    # Of several the one that needs no LoRA, then the one that hurries least.
-    preset = min(
-        presets, key=lambda row: (len(row.lora_files), -row.settings.get("steps", 0)), default=None
-    )
-    settings = _of_preset(preset) if preset else {}
+    preset = _preset_of(at, family)
+    settings = _of_preset(preset, family) if preset else {}
     scale = at.model.default_scale if at.model else None
     side = (scale or family.default_scale or 0) * UNIT_PX
     if side:
         settings.setdefault("start_width", side)
         settings.setdefault("start_height", side)
+    if family.frames_rule is not None and len(family.frames_rule.typical) == 1:
+        settings.setdefault("num_frames", family.frames_rule.typical[0])
+    used = {_stem(lora.file) for lora in at.loras}
+    missing = [file for file in preset.lora_files if _stem(file) not in used] if preset else []
+    notes = [f"Use it with the LoRA {file}." for file in missing]
+    refiner = _refiner_of(settings, at)
+    if refiner is not None:
+        settings["refiner_model"] = refiner
+        if facts.lacks(at, refiner):
+            del settings["refiner_model"]
+            notes.append(f"It is one half of two: the server lacks the refiner {refiner}.")
+    settings = _counting(settings, at)
     if not settings:
         return None
     name = at.model.name if at.model else preset.name if preset else family.name
-    notes = tuple(f"Use it with the LoRA {lora}." for lora in preset.lora_files) if preset else ()
-    return Recommendation(name, MappingProxyType(settings), notes)
+    return Recommendation(name, MappingProxyType(settings), tuple(notes))
 
 
-def _of_preset(preset: Preset) -> dict[str, Any]:
-    found = {name: preset.settings[name] for name in _RECOMMENDED if name in preset.settings}
-    if preset.settings.get("resolution_dependent_shift"):
+def _counting(settings: Mapping[str, Any], at: Resolved) -> dict[str, Any]:
+    """Without what would do nothing, such as the guidance of a distilled model."""
+    then = Configuration.of({**at.request.settings.explicit, **settings})
+    request = GenerationRequest(then, image=_DOT, loras=at.request.loras)
+    # Shift switches off by itself what would replace it.
+    idle = reasons(resolve(request, at.catalog), frozenset({"resolution_dependent_shift"}))
+    return {key: value for key, value in settings.items() if key not in idle}
+
+
+def _preset_of(at: Resolved, family: Family) -> Preset | None:
+    """Made for the model and most of the LoRAs; of several the one that hurries least."""
+    model = _stem(str(at.settings["model"] or ""))
+    used = {_stem(lora.file) for lora in at.loras if lora.weight}
+    fitting = [row for row in family.presets if _stem(row.model) == model]
+
+    def rank(row: Preset) -> tuple[int, int, float]:
+        wanted = {_stem(file) for file in row.lora_files}
+        return -len(wanted & used), len(wanted - used), -row.settings.get("steps", 0)
+
+    return min(fitting, key=rank, default=None)
+
+
+def _of_preset(preset: Preset, family: Family) -> dict[str, Any]:
+    names = (*_OF_SAMPLER, *_OF_OPTIONS)
+    found = {name: preset.settings[name] for name in names if name in preset.settings}
+    automatic = "resolution_dependent_shift"
+    if preset.settings.get(automatic) and family.supports(automatic):
         found["shift"] = 0  # of the sampler: automatic
     elif "shift" in preset.settings:
         found["shift"] = preset.settings["shift"]
@@ -120,11 +148,18 @@ def _of_preset(preset: Preset) -> dict[str, Any]:
     return found
 
 
+def _refiner_of(settings: Mapping[str, Any], at: Resolved) -> str | None:
+    """The file that takes over, as the server has it, for one half of two such as Wan 2.2."""
+    if "refiner_model" not in settings:
+        return None
+    # The description names the one of the same quantization.
+    described = at.model.description.get("default_refiner") if at.model else None
+    wanted = str(described or settings["refiner_model"])
+    if at.catalog is None or not facts.lacks(at, wanted):
+        return wanted
+    same = (row.file for row in at.catalog.models if _stem(row.file) == _stem(wanted))
+    return next((file for file in same if not facts.lacks(at, file)), wanted)
+
+
 def _stem(file: str) -> str:
     return _WEIGHTS.sub("", file)
-
-
-def chosen(model: str, settings: Mapping[str, Any], catalog: Any = None) -> Resolved:
-    """The values of a form as `idle` and `recommended` take them."""
-    named = Configuration.of({**settings, "model": model})
-    return resolve(GenerationRequest(settings=named), catalog)

@@ -43,13 +43,14 @@ def _widget(name: str) -> Any:
     """Optional, so that a script names only what it means; the rest is as the node shows it."""
     ident = themes.input_id(name)
     if name == "resolution_dependent_shift":
-        return io.Combo.Input(
+        combo = io.Combo.Input(
             ident,
             options=[*_ON_OFF],
             default=AUTOMATIC,
             optional=True,
             tooltip=_AUTOMATIC_TOOLTIP,
         )
+        return for_setting(name, combo)
     if name in _LISTS:
         widget = listed_input(
             _LISTS[name],

@@ -31,6 +31,8 @@ _NO_GUIDANCE = frozenset(
         Sampler.TCD_TRAILING,
     }
 )
+GUIDANCE_1 = "guidance is 1"
+ONLY_FROM_TEXT = "it works only without an input image, or with one at strength 1 and no mask"
 _SUBSTEP = frozenset({Sampler.EULER_A_SUBSTEP, Sampler.DPMPP_SDE_SUBSTEP})
 
 
@@ -74,6 +76,29 @@ def hires_fix_acts(at: Resolved) -> bool:
         and on_text_path(at)
         and at.settings["hires_fix_strength"] < 1
     )
+
+
+def shift_is_computed(at: Resolved) -> bool:
+    """Whether the picture's size decides over shift."""
+    has = at.family is not None and at.family.supports("resolution_dependent_shift")
+    return bool(has and at.settings["resolution_dependent_shift"] and not is_consistency(at))
+
+
+def reads_references(at: Resolved) -> bool:
+    """Whether the model, or a control, looks at reference pictures."""
+    edits = at.family is not None and at.family.supports("reference_images")
+    if edits and modifier(at) in REFERENCE_MODIFIERS:
+        return True
+    return any(kind == "shuffle" for _, _, kind in usable_controls(at))
+
+
+def image_is_lost(at: Resolved) -> bool:
+    """Whether nothing of the input image comes through the noise of strength 1."""
+    if at.request.image is None or masked(at) or at.family is None or at.model is None:
+        return False
+    if at.settings["strength"] < 1 or modifier(at) or at.family.needs_image:
+        return False
+    return not any(True for _ in usable_controls(at)) and not at.settings["color_calibration"]
 
 
 def refiner_acts(at: Resolved) -> bool:
@@ -161,7 +186,7 @@ def why_no_guidance(at: Resolved) -> str:
     if at.family is not None and at.family.supports("svd_motion"):
         scales.append(settings["start_frame_cfg"])
     if all(abs(scale - 1) <= 0.001 for scale in scales):
-        return "guidance is 1"
+        return GUIDANCE_1
     return ""
 
 

@@ -121,8 +121,6 @@ def post_processing(at: Resolved) -> Sentences:
     upscaler = str(settings["upscaler"] or "")
     if upscaler and facts.lacks(at, upscaler):
         yield warning(f"The server has no upscaler {upscaler!r}: nothing is enlarged.")
-    elif not upscaler and facts.chosen(at, "upscaler_scale_factor"):
-        yield warning("The upscaler scale factor has no effect: no upscaler is chosen.")
     restorer = str(settings["face_restoration"] or "")
     if restorer:
         missing = [file for file in (restorer, _FACE_PARSER) if facts.lacks(at, file)]

@@ -5,14 +5,12 @@ Only what the user set is worth a word: a value that equals the default changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from .. import frames, prompt
 from ..choices import Sampler, SeedMode
 from ..hints import hires_first_pass
 from ..request import Resolved
 from ..settings import NOT_READ, SETTINGS, Kind, setting
-from . import facts
+from . import facts, idle
 from .findings import Check, Sentences, warning
 
 # What switches a group of settings on, where the group is not named like its switch.
@@ -21,24 +19,30 @@ _SWITCHES = {"causal_inference": "causal_inference_enabled", "refiner": "refiner
 _HARMLESS_OFF = frozenset({"resolution_dependent_shift", "speed_up_with_guidance_embed"})
 # Names of the app, a detail of another setting, and what dt_core.batches does in its place.
 _SILENT = frozenset({"id", "name", "compression_artifacts_quality", "batch_count"})
-_NEEDS_GUIDANCE = ("cfg_zero_star", "zero_negative_prompt")
 
 
 def no_effect(at: Resolved) -> Sentences:
-    """Settings that the family does not have: one finding for each group of the table."""
-    if at.family is None:
+    """What was set and does nothing: one finding for each reason and group of the table."""
+    family = at.family
+    if family is None:
         return
-    groups: dict[str, list[str]] = {}
-    for row in SETTINGS:
-        key = row.families
-        if key is None or key == NOT_READ or at.family.supports(key):
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, reason in idle.reasons(at).items():
+        if not reason.told:
             continue
-        idle = row.name in _HARMLESS_OFF and not at.settings[row.name]
-        if facts.chosen(at, row.name) and not idle and _is_on(at, key, row.name):
-            groups.setdefault(key, []).append(row.label)
-    for labels in groups.values():
+        if name == idle.NEGATIVE_PROMPT:
+            if at.request.negative_prompt.strip():
+                groups.setdefault((reason.why, ""), []).append("The negative prompt")
+            continue
+        row = setting(name)
+        lacking = row.families is not None and not family.supports(row.families)
+        group = str(row.families) if lacking else ""
+        off = name in _HARMLESS_OFF and not at.settings[name]
+        if facts.chosen(at, name) and not off and _is_on(at, group, name):
+            groups.setdefault((reason.why, group), []).append(row.label)
+    for (why, _), labels in groups.items():
         have = "has" if len(labels) == 1 else "have"
-        yield warning(f"{_together(labels)} {have} no effect on {at.family.name}.")
+        yield warning(f"{_together(labels)} {have} no effect: {why}.")
 
 
 def _is_on(at: Resolved, key: str, name: str) -> bool:
@@ -71,7 +75,7 @@ def hires_fix_runs(at: Resolved) -> Sentences:
     if family is not None and (family.supports("stage_2") or not family.supports("hires_fix")):
         return  # sizes mean something else there, or another check tells
     if not facts.on_text_path(at):
-        why = "it works only without an input image, or with one at strength 1 and no mask"
+        why = facts.ONLY_FROM_TEXT
     elif hires_first_pass(at) is None:
         why = "the first pass must be smaller than the picture on both sides"
     else:
@@ -80,40 +84,20 @@ def hires_fix_runs(at: Resolved) -> Sentences:
 
 
 def shift_replaced(at: Resolved) -> Sentences:
-    settings = at.settings
-    if at.family is None or not at.family.supports("resolution_dependent_shift"):
-        return
-    given = "shift" in at.request.settings
-    computed = settings["resolution_dependent_shift"] and not facts.is_consistency(at)
-    if given and computed and settings["shift"] != setting("shift").default:
+    shift = at.settings["shift"]
+    given = "shift" in at.request.settings and shift != setting("shift").default
+    if given and facts.shift_is_computed(at):
         yield warning(
-            f"Shift {settings['shift']:g} is replaced by one computed from the resolution: "
+            f"Shift {shift:g} is replaced by one computed from the resolution: "
             "switch resolution dependent shift off to use it."
         )
-
-
-def guidance_runs(at: Resolved) -> Sentences:
-    """What only a negative pass reads, in one finding."""
-    reason = facts.why_no_guidance(at)
-    if not reason or at.family is None:
-        return
-    idle = []
-    if at.request.negative_prompt.strip():
-        idle.append("The negative prompt")
-    for name in _NEEDS_GUIDANCE:
-        zeroes = name == "cfg_zero_star" and at.settings["cfg_zero_init_steps"] > 0
-        if at.family.supports(name) and facts.chosen(at, name) and not zeroes:
-            idle.append(setting(name).label)
-    if idle:
-        verb = "is" if len(idle) == 1 else "are"
-        yield warning(f"{_together(idle)} {verb} not read: {reason}.")
 
 
 def guidance_embed(at: Resolved) -> Sentences:
     settings, given = at.settings, at.request.settings.explicit
     if at.model is None or at.family is None:
         return
-    guidance = settings["guidance_scale"]
+    guidance, speed_up = settings["guidance_scale"], "speed_up_with_guidance_embed"
     if facts.embeds_guidance(at) and at.family.supports("guidance_embed"):
         differs = settings["guidance_embed"] != guidance
         meant = facts.chosen(at, "guidance_embed") or abs(guidance - 1) <= 0.001
@@ -122,32 +106,10 @@ def guidance_embed(at: Resolved) -> Sentences:
                 f"Embedded guidance {settings['guidance_embed']:g} is not read: with guidance "
                 f"embed speed-up the value that counts is guidance, {guidance:g}."
             )
-    elif (
-        given.get("speed_up_with_guidance_embed")
-        and at.family.supports("speed_up_with_guidance_embed")
-        and not at.model.guidance_embed
-        and not facts.why_no_guidance(at)
-    ):
-        yield warning(
-            f"Guidance embed speed-up has no effect: {at.model.name} has no embedded guidance."
-        )
-
-
-def editing_guidance(at: Resolved) -> Sentences:
-    if at.model is None or at.family is None or not at.family.supports("image_guidance_scale"):
-        return
-    if facts.chosen(at, "image_guidance_scale") and facts.modifier(at) != "editing":
-        yield warning("Image guidance has no effect: only models that edit by instruction read it.")
-
-
-def tea_cache(at: Resolved) -> Sentences:
-    """Wan has TeaCache only where the model's description brings coefficients."""
-    if not at.settings["tea_cache"] or at.model is None or at.family is None:
-        return
-    if not at.family.supports("tea_cache") or not at.family.supports("causal_inference"):
-        return
-    if not at.model.description.get("tea_cache_coefficients"):
-        yield warning(f"TeaCache has no effect: {at.model.name} comes without its coefficients.")
+    elif given.get(speed_up) and at.family.supports(speed_up) and not facts.why_no_guidance(at):
+        reason = idle.reasons(at).get(speed_up)
+        if reason is not None:
+            yield warning(f"{setting(speed_up).label} has no effect: {reason.why}.")
 
 
 def causal_inference(at: Resolved) -> Sentences:
@@ -188,9 +150,6 @@ def sampler_fits(at: Resolved) -> Sentences:
             f"The sampler {sampler.label} does not suit {at.family.name}: choose a Trailing or "
             "AYS one."
         )
-    tcd = sampler in {Sampler.TCD, Sampler.TCD_TRAILING}
-    if not tcd and facts.chosen(at, "stochastic_sampling_gamma"):
-        yield warning("Stochastic sampling gamma has no effect: only TCD and TCD Trailing read it.")
 
 
 def seed_mode(at: Resolved) -> Sentences:
@@ -199,14 +158,6 @@ def seed_mode(at: Resolved) -> Sentences:
             "Seed mode Legacy gives other pictures on other machines: choose another to repeat "
             "a result."
         )
-
-
-def separate_texts(at: Resolved) -> Sentences:
-    if at.family is None:
-        return
-    for switch, text in _text_pairs():
-        if at.family.supports(switch) and at.settings[text] and not at.settings[switch]:
-            yield warning(f"{setting(text).label} is not read: switch {setting(switch).label} on.")
 
 
 def words(at: Resolved) -> Sentences:
@@ -218,28 +169,16 @@ def words(at: Resolved) -> Sentences:
         yield warning(sentence)
 
 
-def _text_pairs() -> Iterator[tuple[str, str]]:
-    for row in SETTINGS:
-        if row.kind is Kind.STR and row.families is not None:
-            switch = next((r for r in SETTINGS if r.name == row.families), None)
-            if switch is not None and switch.kind is Kind.BOOL:
-                yield switch.name, row.name
-
-
 CHECKS: tuple[Check, ...] = (
     no_effect,
     not_read,
     hires_fix_runs,
     shift_replaced,
-    guidance_runs,
     guidance_embed,
-    editing_guidance,
-    tea_cache,
     causal_inference,
     frames_rounded,
     batch_at_strength_0,
     sampler_fits,
     seed_mode,
-    separate_texts,
     words,
 )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from .. import frames, masks
 from ..request import Resolved
-from ..settings import setting
 from . import facts
 from .findings import Check, Sentences, warning
 
-_MASK_SETTINGS = ("mask_blur", "mask_blur_outset", "preserve_original_after_inpaint")
 _COARSE_PX = 32  # of LTX and HiDream O1; Stable Cascade, without a scale, is coarser still
 _WANTS_IMAGE = frozenset({"inpainting", "editing", "double", "qwenimage_layered"})
 
@@ -73,12 +71,7 @@ def image_needed(at: Resolved) -> Sentences:
 
 
 def image_without_effect(at: Resolved) -> Sentences:
-    request, family = at.request, at.family
-    if request.image is None or facts.masked(at) or family is None or at.model is None:
-        return
-    if at.settings["strength"] < 1 or facts.modifier(at) or family.needs_image:
-        return
-    if not any(True for _ in facts.usable_controls(at)) and not at.settings["color_calibration"]:
+    if facts.image_is_lost(at):
         yield warning("At strength 1 the image has no effect: lower the strength.")
 
 
@@ -94,24 +87,9 @@ def frames_taken(at: Resolved) -> Sentences:
 def references_without_effect(at: Resolved) -> Sentences:
     if at.model is None or at.family is None:
         return
-    if not any(reference.weight > 0 for reference in at.request.references):
-        return
-    edits = at.family.supports("reference_images")
-    if edits and facts.modifier(at) in facts.REFERENCE_MODIFIERS:
-        return
-    if not any(kind == "shuffle" for _, _, kind in facts.usable_controls(at)):
+    given = any(reference.weight > 0 for reference in at.request.references)
+    if given and not facts.reads_references(at):
         yield warning(f"{at.model.name} does not look at reference pictures: they are ignored.")
-
-
-def image_settings(at: Resolved) -> Sentences:
-    if at.request.image is None and facts.chosen(at, "color_calibration"):
-        yield warning("Color calibration has no effect: it needs an image.")
-    if at.request.mask is None or at.request.image is None:
-        idle = [setting(name).label for name in _MASK_SETTINGS if facts.chosen(at, name)]
-        if idle and at.request.mask is None:
-            yield warning(f"{', '.join(idle)}: no effect without a mask.")
-    elif at.settings["mask_blur_outset"] < 0 and at.settings["mask_blur"] <= 0:
-        yield warning("A negative mask outset has no effect without mask blur.")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -122,5 +100,4 @@ CHECKS: tuple[Check, ...] = (
     image_without_effect,
     frames_taken,
     references_without_effect,
-    image_settings,
 )

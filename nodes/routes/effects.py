@@ -2,49 +2,119 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from ...dt_core import effects
+from ...dt_core import effects, json_codec
 from ...dt_core.errors import DrawThingsError
-from ...dt_core.settings import Kind, setting
-from ...dt_core.values import Picture
+from ...dt_core.settings import SETTINGS, Kind, setting
 from .. import lists
 from .asked import profile_of
 from .guard import Body, Refused, json_route, text
 
-VALUES_LIMIT = 200
-_DOT = Picture(np.zeros((1, 1, 3), np.float32))  # stands for any image
+LIMIT = 200  # values of one layer, layers, names
+CONFIG_LIMIT = 200_000  # characters
+ANYTHING = "*"  # among the unknown: every setting and input
+_CONFIG = "configuration"
+_USED = {
+    "use_size": ("start_width", "start_height"),
+    "use_seed": ("seed",),
+    "use_model": ("model",),
+}
 
 
 def idle(body: Body) -> Any:
-    """The settings without effect for {"server", "model", "values", "unknown", "image"}.
+    """What has no effect for {"server", "model", "layers", "loras", "connected", "unknown"}.
 
-    `values` are widget values by setting, `unknown` the settings whose value comes by a link;
-    `image` tells whether the sampler has one.
+    `layers` are widget values by setting, the sampler's first and each over those before;
+    among them {"configuration": text, "use_size", "use_seed", "use_model"} of DT Config.
+    `loras` are files, `connected` some of effects.INPUTS, `unknown` the settings and inputs
+    that only a run can tell, or ANYTHING.
     """
-    unknown = body.get("unknown", [])
-    if not isinstance(unknown, list) or not all(isinstance(name, str) for name in unknown):
-        raise Refused(400, "'unknown' must be a list of settings.")
-    at = effects.chosen(text(body, "model"), _values(body), _catalog(body))
-    if body.get("image") is True:
-        at = replace(at, request=replace(at.request, image=_DOT))
+    settings = _settings(body)
+    at = effects.chosen(
+        settings,
+        _catalog(body),
+        loras=_names(body, "loras"),
+        connected=frozenset(_names(body, "connected")),
+    )
+    unknown = frozenset(_names(body, "unknown"))
+    if ANYTHING in unknown:
+        unknown = frozenset({row.name for row in SETTINGS} | {*effects.INPUTS})
     return {
         "family": at.family.name if at.family else "",
-        "idle": effects.idle(at, frozenset(unknown)),
+        "idle": effects.idle(at, unknown),
     }
 
 
 def recommended(body: Body) -> Any:
-    """Where to start with {"server", "model"}: widget values by setting."""
-    at = effects.chosen(text(body, "model"), {}, _catalog(body))
-    found = effects.recommended(at)
+    """Where to start with {"server", "model", "layers", "loras"}: widget values by setting.
+
+    Nothing that a configuration among the layers decides. `refiner` in the answer is the name
+    of the refiner's file.
+    """
+    catalog = _catalog(body)
+    decided = [key for layer in _layers(body) if _CONFIG in layer for key in _of_config(layer)]
+    model = _settings(body)["model"]
+    found = effects.recommended(
+        effects.chosen({"model": model}, catalog, loras=_names(body, "loras"))
+    )
     if found is None:
-        return {"name": "", "values": {}, "notes": []}
-    values = {key: getattr(value, "label", value) for key, value in found.settings.items()}
-    return {"name": found.name, "values": values, "notes": list(found.notes)}
+        return {"name": "", "values": {}, "refiner": "", "notes": []}
+    values = {
+        key: getattr(value, "label", value)
+        for key, value in found.settings.items()
+        if key not in decided
+    }
+    file = str(values.get("refiner_model", ""))
+    known = catalog.model(file) if catalog and file else None
+    return {
+        "name": found.name,
+        "values": values,
+        "refiner": known.name if known else file,
+        "notes": list(found.notes),
+    }
+
+
+def _settings(body: Body) -> dict[str, Any]:
+    """What the layers come to."""
+    settings: dict[str, Any] = {"model": text(body, "model")}
+    for place, layer in enumerate(_layers(body)):
+        values = _of_config(layer) if _CONFIG in layer else _values(layer)
+        settings.update(values)
+        if place == 0:  # the sampler's own shift switches it off as soon as it is set
+            settings["resolution_dependent_shift"] = False
+    return settings
+
+
+def _layers(body: Body) -> list[dict[str, Any]]:
+    layers = body.get("layers", [])
+    if not isinstance(layers, list) or len(layers) > LIMIT:
+        raise Refused(400, "'layers' must be a list of settings.")
+    if not all(isinstance(layer, dict) and len(layer) <= LIMIT for layer in layers):
+        raise Refused(400, "'layers' must be a list of settings.")
+    return layers
+
+
+def _names(body: Body, key: str) -> list[str]:
+    names = body.get(key, [])
+    if not isinstance(names, list) or len(names) > LIMIT:
+        raise Refused(400, f"{key!r} must be a list of names.")
+    if not all(isinstance(name, str) for name in names):
+        raise Refused(400, f"{key!r} must be a list of names.")
+    return names
+
+
+def _of_config(layer: dict[str, Any]) -> dict[str, Any]:
+    """What DT Config sets; nothing for a text that it would refuse."""
+    try:
+        config = json_codec.from_json(text(layer, _CONFIG, limit=CONFIG_LIMIT))
+    except DrawThingsError:
+        return {}
+    dropped = {"loras", "controls"}
+    for switch, names in _USED.items():
+        if layer.get(switch) is not True:
+            dropped.update(names)
+    return {key: value for key, value in config.explicit.items() if key not in dropped}
 
 
 def _catalog(body: Body) -> Any:
@@ -54,13 +124,9 @@ def _catalog(body: Body) -> Any:
         return None
 
 
-def _values(body: Body) -> dict[str, Any]:
-    given = body.get("values", {})
-    if not isinstance(given, dict) or len(given) > VALUES_LIMIT:
-        raise Refused(400, "'values' must be an object of settings.")
-    return {
-        name: taken for name, value in given.items() if (taken := _taken(name, value)) is not None
-    }
+def _values(layer: dict[str, Any]) -> dict[str, Any]:
+    taken = {name: _taken(name, value) for name, value in layer.items()}
+    return {name: value for name, value in taken.items() if value is not None}
 
 
 def _taken(name: str, value: Any) -> Any:
@@ -71,6 +137,8 @@ def _taken(name: str, value: Any) -> Any:
             return row.choices.from_label(value)
     except (DrawThingsError, KeyError):
         return None
+    if name == "resolution_dependent_shift" and isinstance(value, str):
+        return {"on": True, "off": False}.get(value)
     if row.kind is Kind.STR:
         return "" if value == lists.NONE else str(value)
     return value if isinstance(value, (bool, int, float)) else None

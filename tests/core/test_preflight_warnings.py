@@ -89,7 +89,7 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {"upscaler": "nowhere.ckpt"}, {}, "post_processing", "nowhere.ckpt",
     ),
     "a factor without an upscaler": (
-        {"upscaler_scale_factor": 2}, {}, "post_processing", "no upscaler",
+        {"upscaler_scale_factor": 2}, {}, "no_effect", "only with Upscaler",
     ),
     "a face restorer that the server lacks": (
         {"face_restoration": "nowhere.ckpt"}, {}, "post_processing", "nowhere.ckpt",
@@ -124,12 +124,12 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {}, {"references": (Reference(IMAGE),)}, "references_without_effect", "ignored",
     ),
     "colours of an image that is not there": (
-        {"color_calibration": 1}, {}, "image_settings", "image",
+        {"color_calibration": 1}, {}, "no_effect", "image",
     ),
-    "mask blur without a mask": ({"mask_blur": 3.0}, {}, "image_settings", "Mask blur"),
+    "mask blur without a mask": ({"mask_blur": 3.0}, {}, "no_effect", "Mask blur"),
     "a shrinking mask with a hard edge": (
         {"strength": 0.5, "mask_blur_outset": -4, "mask_blur": 0.0},
-        {"image": IMAGE, "mask": Mask(COARSE)}, "image_settings", "blur",
+        {"image": IMAGE, "mask": Mask(COARSE)}, "no_effect", "blur",
     ),
     # controls
     "an edge map beside an image": (
@@ -221,32 +221,32 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         {"shift": 3.0, "resolution_dependent_shift": True}, {}, "shift_replaced", "Shift 3",
     ),
     "a negative prompt at guidance 1": (
-        {"model": QWEN, "guidance_scale": 1.0}, {"negative_prompt": "blur"}, "guidance_runs",
+        {"model": QWEN, "guidance_scale": 1.0}, {"negative_prompt": "blur"}, "no_effect",
         "guidance is 1",
     ),
     "a negative prompt with embedded guidance": (
-        {}, {"negative_prompt": "blur"}, "guidance_runs", "speed-up",
+        {}, {"negative_prompt": "blur"}, "no_effect", "speed-up",
     ),
     "a negative prompt on a distilled model": (
-        {"model": TURBO}, {"negative_prompt": "blur"}, "guidance_runs", "SDXL Turbo",
+        {"model": TURBO}, {"negative_prompt": "blur"}, "no_effect", "SDXL Turbo",
     ),
     "a negative prompt beside a distilling LoRA": (
         {"model": V1},
         {"negative_prompt": "blur", "loras": (Lora("lcm_sd_v1.5_lora_f16.ckpt"),)},
-        "guidance_runs", "LoRA",
+        "no_effect", "LoRA",
     ),
     "a negative prompt with LCM": (
-        {"model": V1, "sampler": Sampler.LCM}, {"negative_prompt": "blur"}, "guidance_runs", "LCM",
+        {"model": V1, "sampler": Sampler.LCM}, {"negative_prompt": "blur"}, "no_effect", "LCM",
     ),
     "a negative prompt with TCD Trailing": (
         {"model": QWEN, "sampler": Sampler.TCD_TRAILING}, {"negative_prompt": "blur"},
-        "guidance_runs", "TCD Trailing",
+        "no_effect", "TCD Trailing",
     ),
     "a negative prompt on LongCat": (
         {"model": MODELS["longcat_video_avatar_v1.5"]},
-        {"negative_prompt": "blur", "image": IMAGE}, "guidance_runs", "without guidance",
+        {"negative_prompt": "blur", "image": IMAGE}, "no_effect", "without guidance",
     ),
-    "CFG-Zero without guidance": ({"cfg_zero_star": True}, {}, "guidance_runs", "CFG-Zero*"),
+    "CFG-Zero without guidance": ({"cfg_zero_star": True}, {}, "no_effect", "CFG-Zero*"),
     "embedded guidance that does not count": (
         {"guidance_embed": 5.0, "guidance_scale": 3.0}, {}, "guidance_embed", "guidance, 3",
     ),
@@ -261,10 +261,10 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
         "guidance_embed", "HiDream",
     ),
     "image guidance of a plain model": (
-        {"model": V1, "image_guidance_scale": 2.0}, {}, "editing_guidance", "instruction",
+        {"model": V1, "image_guidance_scale": 2.0}, {}, "no_effect", "instruction",
     ),
     "TeaCache without coefficients": (
-        {"model": "plain_wan.ckpt", "tea_cache": True}, {}, "tea_cache", "coefficients",
+        {"model": "plain_wan.ckpt", "tea_cache": True}, {}, "no_effect", "coefficients",
     ),
     "causal blocks longer than the video": (
         {"model": WAN, "num_frames": 9, "causal_inference_enabled": True}, {},
@@ -282,12 +282,12 @@ SAID: dict[str, tuple[dict[str, Any], dict[str, Any], str, str]] = {
     "Karras on a flow model": (
         {"sampler": Sampler.DPMPP_2M_KARRAS}, {}, "sampler_fits", "Trailing",
     ),
-    "gamma without TCD": ({"stochastic_sampling_gamma": 0.7}, {}, "sampler_fits", "TCD"),
+    "gamma without TCD": ({"stochastic_sampling_gamma": 0.7}, {}, "no_effect", "TCD"),
     "noise that differs between machines": (
         {"seed_mode": SeedMode.LEGACY}, {}, "seed_mode", "Legacy",
     ),
     "a CLIP-L text that is switched off": (
-        {"clip_l_text": "a cat"}, {}, "separate_texts", "Separate CLIP-L",
+        {"clip_l_text": "a cat"}, {}, "no_effect", "Separate CLIP-L",
     ),
     "a weight that is read as text": (
         {}, {"prompt": "a (red:1.3) cat"}, "words", "knows no weights",
