@@ -35,18 +35,30 @@ def convert(workflow: Any) -> Conversion:
 
     Raises NoWorkflowError.
     """
-    if isinstance(workflow, Mapping) and isinstance(workflow.get("nodes"), list):
-        made, changes, count = ui.convert(workflow)
-        kind: Literal["ui", "api"] = "ui"
-    else:
-        prompt = _prompt(workflow)
-        made, changes, count = api.convert(prompt)
-        kind = "api"
+    kind: Literal["ui", "api"] = "api"
+    try:
+        if isinstance(workflow, Mapping) and isinstance(workflow.get("nodes"), list):
+            kind = "ui"
+            made, changes, count = ui.convert(workflow)
+        else:
+            made, changes, count = api.convert(_prompt(workflow))
+    except RecursionError:
+        raise NoWorkflowError("This workflow is nested too deeply to be read.") from None
     if count == 0:
         raise NoWorkflowError(
             "This workflow has no nodes of the official Draw Things extension: open it as it is."
         )
-    return Conversion(made, kind, tuple(dict.fromkeys(changes)), count)
+    return Conversion(made, kind, _sorted(changes), count)
+
+
+def _sorted(changes: list[str]) -> tuple[str, ...]:
+    """What is told of one node stands together, what it became first."""
+    nodes: dict[str, list[str]] = {}
+    for change in dict.fromkeys(changes):
+        node, _, said = change.partition("): ")
+        place = 0 if said.startswith("now ") else len(nodes.get(node, ()))
+        nodes.setdefault(node, []).insert(place, change)
+    return tuple(change for told in nodes.values() for change in told)
 
 
 def _prompt(workflow: Any) -> Mapping[str, Any]:

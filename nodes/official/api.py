@@ -18,7 +18,7 @@ def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], int]:
     nodes: dict[Id, Official] = {
         ident: _read(ident, node, changes)
         for ident, node in prompt.items()
-        if isinstance(node, Mapping) and node.get("class_type") in official.KINDS
+        if isinstance(node, Mapping) and official.is_official(node.get("class_type"))
     }
     ids = _ids(prompt)
     plan = Planner(nodes, lambda: next(ids), lambda source: nodes.get(source[0])).plan()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..lists import NONE
 from .ours import shapes
+from .values import LORA_ROWS
 
 _WIDTH = 320
 _ROW = 34  # of a widget in the taller of the two renderers
@@ -13,8 +15,17 @@ _SOCKET = 24
 _TITLE = 30
 _GAP = 40
 _STEP = 40
-_LINES = {"DTModelLoader": 80, "DTServer": 60, "DTSampler": 120}  # for what comes below widgets
-_LONG_TEXT = {"DTPrompt": 120}
+_MORE = {  # for what comes below the widgets, and fields of several lines
+    "DTModelLoader": 180,
+    "DTServer": 60,
+    "DTSampler": 60,
+    "DTLoRA": 100,
+    "DTUpscalerOptions": 60,
+    "DTRefinerOptions": 60,
+    "DTTextEncoderOptions": 140,
+    "DTPrompt": 120,
+}
+_LORA_ROWS = 4
 _REACH = 60  # steps that are tried in one direction
 
 Rect = tuple[float, float, float, float]  # left, top, right, bottom
@@ -23,18 +34,21 @@ Rect = tuple[float, float, float, float]  # left, top, right, bottom
 class Board:
     """Where nodes are; finds the nearest free place."""
 
-    def __init__(self, nodes: Sequence[Mapping[str, Any]]) -> None:
-        self._taken = [_rect(_pair(node.get("pos")), _pair(node.get("size"))) for node in nodes]
+    def __init__(self) -> None:
+        self._taken: list[Rect] = []
 
     @staticmethod
-    def size_of(kind: str, before: Mapping[str, Any] | None) -> tuple[float, float]:
+    def size_of(
+        kind: str, values: Mapping[str, Any], before: Mapping[str, Any] | None
+    ) -> tuple[float, float]:
         """A size that shows every widget; prompts keep theirs, others the width."""
         shape = shapes()[kind]
         shown = [name for name in shape.widgets if "_file" not in name]
-        if kind == "DTLoRA":  # rows that nothing uses are folded
-            shown = shown[: len(shown) // 2]
+        if kind == "DTLoRA":  # rows that nothing uses are folded, all but one
+            used = sum(values.get(f"lora{row}", NONE) != NONE for row in LORA_ROWS[:_LORA_ROWS])
+            shown = shown[: len(shown) * min(used + 1, _LORA_ROWS) // _LORA_ROWS]
         height = _SOCKET * max(len(shape.sockets), len(shape.outputs)) + _ROW * len(shown)
-        height += _LINES.get(kind, 0) + _LONG_TEXT.get(kind, 0) + 20
+        height += _MORE.get(kind, 0) + 20
         if before is None:
             return _WIDTH, height
         width, old = _pair(before.get("size"))
@@ -44,20 +58,24 @@ class Board:
         """Take the room of a node."""
         self._taken.append(_rect(_pair(node["pos"]), _pair(node["size"])))
 
-    def settle(self, nodes: Sequence[dict[str, Any]]) -> None:
-        """Take the room of converted nodes; what a taller one now covers moves down."""
-        settled: list[Rect] = []
-        for node in sorted(nodes, key=lambda node: _pair(node["pos"])[1]):
-            (x, y), size = _pair(node["pos"]), _pair(node["size"])
-            if any(_overlap(_rect((x, y), size), other, 0) for other in settled):
-                while any(
-                    _overlap(_rect((x, y), size), other, _GAP / 2)
-                    for other in (*self._taken, *settled)
-                ):
+    def settle(self, nodes: Sequence[tuple[dict[str, Any], Mapping[str, Any]]]) -> None:
+        """Take the room of nodes, given as they are now and as they were.
+
+        What a taller one now covers moves down; what was covered before stays so.
+        """
+        settled: list[tuple[Rect, Rect]] = []
+        for node, before in sorted(nodes, key=lambda pair: _pair(pair[0].get("pos"))[1]):
+            (x, y), size = _pair(node.get("pos")), _pair(node.get("size"))
+            was = _rect(_pair(before.get("pos")), _pair(before.get("size")))
+            if any(
+                _overlap(_rect((x, y), size), other, 0) and not _overlap(was, other_was, 0)
+                for other, other_was in settled
+            ):
+                while any(_overlap(_rect((x, y), size), other, _GAP / 2) for other, _ in settled):
                     y += _GAP / 2
                 node["pos"] = [x, y]
-            settled.append(_rect((x, y), size))
-        self._taken += settled
+            settled.append((_rect((x, y), size), was))
+        self._taken += [now for now, _ in settled]
 
     def place(self, node: dict[str, Any], beside: Mapping[str, Any]) -> None:
         """Move a node to the nearest free place left of or below the one it comes from."""

@@ -104,7 +104,7 @@ def _tell_group_nodes(root: Graph, changes: list[str]) -> None:
     groups = extra.get("groupNodes") if isinstance(extra, dict) else None
     for name, group in groups.items() if isinstance(groups, dict) else ():
         if isinstance(group, dict) and any(
-            row.get("type") in official.KINDS for row in _rows(group, "nodes")
+            official.is_official(row.get("type")) for row in _rows(group, "nodes")
         ):
             changes.append(
                 f"Group node {name!r} was left as it is: make a subgraph of it where the official "
@@ -126,7 +126,7 @@ class _Scope:
         self.official = {
             ident: self._read(node)
             for ident, node in self._nodes.items()
-            if node.get("type") in official.KINDS
+            if official.is_official(node.get("type"))
         }
 
     def _read(self, node: dict[str, Any]) -> Official:
@@ -162,9 +162,15 @@ class _Scope:
         plan = Planner(self.official, lambda: next(self._node_ids), self._trace).plan()
         if not self.official:
             return plan
-        board = Board([n for n in self._nodes.values() if n["id"] not in self.official])
         written = {made.id: self._written(made) for made in plan.nodes}
-        board.settle([written[ident] for ident in self.official if ident in written])
+        board = Board()
+        board.settle(
+            [
+                (written.get(ident, node), copy.copy(node))
+                for ident, node in self._nodes.items()
+                if ident in written or ident not in self.official
+            ]
+        )
         for made in plan.nodes:
             if made.id not in self.official:
                 board.place(written[made.id], self._nodes[made.near])
@@ -176,7 +182,7 @@ class _Scope:
             _rename_types(node)
         for name in ("inputs", "outputs"):
             for row in _rows(self._graph, name):
-                _rename_type(row)
+                _rename_type(row, "type")
         self._wires.rewrite(self.official.keys(), plan.nodes, everything, _TYPES)
         return plan
 
@@ -198,7 +204,7 @@ class _Scope:
             "id": made.id,
             "type": made.kind,
             "pos": copy.deepcopy(before.get("pos") or [0, 0]),
-            "size": list(Board.size_of(made.kind, before if stands else None)),
+            "size": list(Board.size_of(made.kind, values, before if stands else None)),
             "flags": copy.deepcopy(before.get("flags") or {}) if stands else {},
             "order": before.get("order", 0),
             "mode": made.mode,
@@ -223,19 +229,18 @@ class _Scope:
         return node
 
 
-def _rename_type(row: dict[str, Any]) -> None:
-    kind = row.get("type")
-    if isinstance(kind, str):
-        row["type"] = _TYPES.get(kind, kind)
+def _rename_type(row: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        value = row.get(key)
+        if isinstance(value, str) and value in _TYPES:
+            row[key] = _TYPES[value]
 
 
 def _rename_types(node: dict[str, Any]) -> None:
     """Sockets of reroutes and subgraphs that carried a type of the official extension."""
     for side in ("inputs", "outputs"):
         for row in _rows(node, side):
-            _rename_type(row)
-            if row.get("name") in _TYPES:
-                row["name"] = _TYPES[row["name"]]
+            _rename_type(row, "type", "name")
 
 
 def _move_promoted(graph: Graph, plans: Mapping[str, Plan]) -> None:

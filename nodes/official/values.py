@@ -6,6 +6,7 @@ left wrong. Knows nothing of our nodes.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -195,6 +196,11 @@ KINDS = frozenset(FIELDS)
 _RENAMED = {"cfg_zero_init_steps": "cfg_zero_star_init_steps"}
 
 
+def is_official(kind: Any) -> bool:
+    """Whether that is the type of a node of theirs; files may hold anything there."""
+    return isinstance(kind, str) and kind in KINDS
+
+
 def _layouts(kind: str) -> tuple[tuple[str, ...], ...]:
     """The saved orders of a node, the newest first."""
     names = tuple(field.name for field in FIELDS[kind])
@@ -266,8 +272,8 @@ def read(
             continue
         value = _coerced(field, given)
         if value is None:
-            say(f"{field.name} held {_short(given)}, which it cannot be: now {field.default!r}.")
             value = field.default
+            say(f"{field.name} held {_short(given)}, which it cannot be: now {_short(value)}.")
         elif field.kind in (int, float) and not _same(value, given):
             say(f"{field.name} held {_short(given)}: now {value}.")
         values[field.name] = value
@@ -320,10 +326,13 @@ def _same(value: float, given: Any) -> bool:
 def _unshifted(raw: Mapping[str, Any], say: Say) -> Mapping[str, Any]:
     """`raw` without what versions 1.5.0 to 1.7.4 saved in the wrong places."""
     steps = raw.get("cfg_zero_star_init_steps")
-    if isinstance(steps, bool) or not isinstance(steps, (int, float)) or not steps:
+    if isinstance(steps, bool) or not isinstance(steps, (int, float)):
+        return raw
+    if not steps or not math.isfinite(steps):
         return raw
     embed = raw.get("guidance_embed")
-    rounded = isinstance(embed, float) and steps == int(embed + 0.5)  # into a whole widget
+    fraction = isinstance(embed, float) and math.isfinite(embed)
+    rounded = fraction and steps == int(embed + 0.5)  # put into a widget of whole numbers
     displaced = steps == embed or steps != int(steps)
     if not displaced and not (rounded and raw.get("stochastic_sampling_gamma") == 1):
         return raw
@@ -336,7 +345,7 @@ def _unshifted(raw: Mapping[str, Any], say: Say) -> Mapping[str, Any]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 

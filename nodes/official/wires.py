@@ -161,6 +161,8 @@ def _link_of(row: Any) -> Link | None:
     ident, origin, slot, target, place = parts
     if not all(isinstance(part, int) for part in (ident, slot, place)):
         return None
+    if not isinstance(kind, (str, int)):
+        kind = "*"
     if not is_id(origin) or not is_id(target):
         return None
     return Link(ident, origin, slot, target, place, kind, more)

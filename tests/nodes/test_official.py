@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -470,3 +471,118 @@ def test_native_reroutes_forget_links_that_are_gone() -> None:
     assert extra["reroutes"] == [{"id": 1, "pos": [0, 0], "linkIds": [11]}]
     assert extra["linkExtensions"] == [{"id": 11, "parentId": 1}]
     assert last < 900
+
+
+ODD: list[Any] = [None, 5, -1, 1.5, 10**30, "", "9", "DT_CNET", [], {}, [1], {"a": 1}, True, [5, 0]]
+
+
+def places(thing: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    rows = thing.items() if isinstance(thing, dict) else enumerate(thing)
+    for key, value in rows:
+        yield (*at, key)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*at, key))
+
+
+@pytest.mark.parametrize("name", [*GRAPHS, "api"])
+def test_a_file_with_anything_anywhere_is_converted_or_refused(name: str) -> None:
+    dice = random.Random(name)
+    before = sample(name)
+    for place in dice.choices(list(places(before)), k=150):
+        graph = copy.deepcopy(before)
+        at = graph
+        for key in place[:-1]:
+            at = at[key]
+        at[place[-1]] = copy.deepcopy(dice.choice(ODD))
+        try:
+            made = official.convert(graph)
+        except official.NoWorkflowError:
+            continue
+        json.dumps(made.workflow)
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused_in_a_sentence() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(20_000):
+        deep = {"a": deep}
+    with pytest.raises(official.NoWorkflowError, match="too deeply"):
+        official.convert({**sample("text_to_image"), "extra": deep})
+    while deep:  # or freeing it would nest as deeply
+        deep = deep.pop("a")
+
+
+@pytest.mark.parametrize("mode", [2, 4])
+def test_muted_and_bypassed_nodes_stay_so(mode: int) -> None:
+    graph = sample("text_to_image")
+    for ident in (3, 4, 9):
+        node(graph, ident)["mode"] = mode
+
+    made = official.convert(graph).workflow
+
+    assert node(made, 3)["mode"] == mode
+    assert node(made, 9)["mode"] == mode
+    assert {lora["mode"] for lora in of_kind(made, "DTLoRA")} == {mode}
+
+
+def test_absent_inputs_of_a_script_count_as_the_official_defaults() -> None:
+    prompt = sample("api")
+    prompt["9"]["inputs"] = {"model": Z_IMAGE}
+    prompt["2"]["inputs"] = {}
+
+    made = official.convert(prompt).workflow
+
+    assert made["2"]["inputs"]["text"] == "a lovely cat"
+    request = sent(made, "9")
+    assert_means(request, {**DEFAULTS, "model": Z_IMAGE})
+    assert (request.prompt, request.negative_prompt) == ("", "")
+
+
+def test_the_moved_values_of_older_versions_are_put_right() -> None:
+    moved = {"cfg_zero_star": True, "cfg_zero_star_init_steps": 4.5, "guidance_embed": 4.5}
+    right = {"cfg_zero_star": False, "cfg_zero_star_init_steps": 0, "guidance_embed": 4.5}
+    graph = graph_of({"model": FLUX, **moved, "stochastic_sampling_gamma": 1}, 55)
+
+    made = official.convert(graph)
+
+    assert_means(request_of(graph), {**DEFAULTS, "model": FLUX, **right})
+    assert sum("saved wrongly by an older version" in change for change in made.changes) == 1
+
+
+def test_samplers_with_different_servers_get_a_server_each() -> None:
+    graph = graph_of({"model": Z_IMAGE, "server": "one.local", "use_tls": True}, 55)
+    other = graph_of({"model": Z_IMAGE, "server": "::1", "port": "", "use_tls": True}, 55)
+    twin = node(other, 9)
+    twin.update(id=30, pos=[1000, 1600])
+    for entry in twin["inputs"]:
+        entry["link"] = None
+    graph["nodes"].append(twin)
+
+    made = official.convert(graph).workflow
+
+    addresses = {named(server)["address"] for server in of_kind(made, "DTServer")}
+    assert addresses == {"one.local:7859", "[::1]:7859"}
+    assert_wired(made)
+
+
+def test_nodes_stay_where_they_are_unless_a_taller_one_covers_them() -> None:
+    graph = sample("moodboard")
+    below, aside = node(graph, 6), node(graph, 3)
+    top = node(graph, 1)["pos"][1]
+    below["pos"], below["size"] = [1000, top + 300], [300, 200]
+    node(graph, 1)["size"] = [312, 200]
+    where = list(aside["pos"])
+
+    made = official.convert(graph).workflow
+
+    sampler = node(made, 1)
+    assert sampler["pos"] == [1000, top]
+    assert node(made, 6)["pos"][1] >= top + sampler["size"][1] + 30
+    assert node(made, 3)["pos"] == where
+
+
+def test_what_is_told_of_one_node_stands_together() -> None:
+    changes = official.convert(sample("inpaint_refiner")).changes
+
+    told = [change.split(": ")[0] for change in changes]
+    assert told == sorted(told, key=told.index)
+    assert changes[0].startswith("Draw Things Sampler (1): now DT Sampler")
