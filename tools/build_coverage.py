@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dt_core import themes
-from dt_core.families import FAMILIES
-from dt_core.settings import NOT_READ, SETTINGS, Kind, Setting
+from dt_core.settings import SETTINGS
+
+from . import setting_words
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
 
@@ -39,28 +40,9 @@ def page() -> str:
 def _rows() -> Iterator[str]:
     for row in SETTINGS:
         node, widget = themes.place(row.name) or ("not offered", "")
-        cells = (row.name, node, widget, row.json_key or _NO_KEY, _unit(row), _families(row))
+        words = (setting_words.unit(row), setting_words.families(row))
+        cells = (row.name, node, widget, row.json_key or _NO_KEY, *words)
         yield f"| {' | '.join(cells)} |"
-
-
-def _unit(row: Setting) -> str:
-    if row.choices is not None:
-        return "a choice"
-    words = {Kind.BOOL: "on or off", Kind.STR: "text", Kind.CONTROLS: "list", Kind.LORAS: "list"}
-    unit = words.get(row.kind, row.unit or "number")
-    return f"{unit}, multiples of {row.wire_scale}" if row.wire_scale > 1 else unit
-
-
-def _families(row: Setting) -> str:
-    if row.families is None:
-        return "all"
-    if row.families == NOT_READ:
-        return str(NOT_READ)
-    names = [family.name for family in FAMILIES.values() if family.supports(row.families)]
-    others = [family.name for family in FAMILIES.values() if not family.supports(row.families)]
-    if not others:
-        return "all"
-    return f"all but {'; '.join(others)}" if len(others) < len(names) else "; ".join(names)
 
 
 def main(arguments: list[str]) -> int:

@@ -28,6 +28,7 @@ _SETTING = re.compile(
     rf"\bid:\s*'({re.escape(PREFIX)}[\w.]+)',\s*name:\s*{_STRING},(?:\s*tooltip:\s*(.+?)',\n)?",
     re.DOTALL,
 )
+_CATEGORY = re.compile(rf"\bcategory:\s*\[SECTION,\s*{_STRING}")
 _OPTION = re.compile(rf"\btext:\s*{_STRING}")
 _HOLE = re.compile(r"\{\w+\}")
 
@@ -38,7 +39,10 @@ def english(nodes: list[dict[str, Any]]) -> dict[str, Tree]:
     """The four files of English, by name without ending."""
     return {
         "nodeDefs": {node["id"]: _node(node) for node in nodes},
-        "main": {SECTION: dict(_texts())},
+        "main": {
+            SECTION: dict(_texts()),
+            "settingsCategories": {name: name for name in sorted(set(_categories()))},
+        },
         "settings": dict(_settings()),
         "commands": {_key(ident): {"label": label} for ident, label in _commands()},
     }
@@ -105,6 +109,11 @@ def _settings() -> Iterator[tuple[str, Tree]]:
             yield _key(match[1]), entry
 
 
+def _categories() -> Iterator[str]:
+    for source in _features():
+        yield from _CATEGORY.findall(source)
+
+
 def sentences(tree: Any) -> Iterator[str]:
     """Every text in a tree."""
     for value in tree.values():
@@ -132,7 +141,10 @@ def table_of(language: str) -> dict[str, str]:
 
 def files(texts: Mapping[str, Tree]) -> dict[Path, str]:
     """What every file should hold."""
-    trees = {LOCALES / "en" / f"{name}.json": tree for name, tree in texts.items()}
+    # Older front ends (1.32) prefer a setting's English text from here to the translated one that
+    # we register it with; the English one is in the code anyway.
+    names = [name for name in texts if name != "settings"]
+    trees = {LOCALES / "en" / f"{name}.json": texts[name] for name in names}
     for language in LANGUAGES:
         table = table_of(language)
         for name, tree in texts.items():

@@ -162,7 +162,7 @@ def as_graph(workflow: Workflow, definitions: Definitions) -> dict[str, Any]:
             "properties": {},
             "widgets_values": [workflow.note],
             "color": "#432",
-            "bgcolor": "#000",
+            "bgcolor": "#653",
         }
     )
     return {
@@ -182,10 +182,9 @@ def main() -> None:
     with ComfyUI(find_or_install()) as comfyui, comfyui.client() as client:
         definitions = Definitions(client)
         for workflow in map(definitions.completed, WORKFLOWS):
-            name = f"{workflow.name}.json"
             for path, content in (
-                (TARGET / name, as_graph(workflow, definitions)),
-                (TARGET / "api" / name, as_prompt(workflow)),
+                (TARGET / f"{workflow.title}.json", as_graph(workflow, definitions)),
+                (TARGET / "api" / f"{workflow.name}.json", as_prompt(workflow)),
             ):
                 text = json.dumps(content, indent=2, ensure_ascii=False)
                 path.write_text(text + "\n", encoding="utf-8")

@@ -20,6 +20,7 @@ from .child import ChildError
 from .comfyui import ComfyUI
 from .comfyui_client import Client, PromptRefused
 from .comfyui_setup import ROOT, SetupError, find_or_install
+from .example_graphs import TITLES
 from .simulator_process import SimulatorProcess
 
 EXAMPLES = ROOT / "example_workflows"
@@ -50,6 +51,11 @@ def example_prompt(name: str) -> dict[str, Any]:
     text = (EXAMPLES / "api" / f"{name}.json").read_text(encoding="utf-8")
     prompt: dict[str, Any] = json.loads(text)
     return prompt
+
+
+def graph_file(name: str) -> Path:
+    """The same example as people open it; its picture has the ending .jpg."""
+    return EXAMPLES / f"{TITLES[name]}.json"
 
 
 def picture_node(prompt: dict[str, Any]) -> str:
@@ -98,7 +104,7 @@ def main() -> None:
                 with Image.open(io.BytesIO(png)) as picture:
                     width, height = picture.size
                     if thumbnails:
-                        save_thumbnail(picture, EXAMPLES / f"{name}.jpg")
+                        save_thumbnail(picture, graph_file(name).with_suffix(".jpg"))
                 line = f"{file.relative_to(ROOT)}  {width}x{height}  {took:.1f} s  {shows}"
                 print(line, flush=True)
                 with (TARGET / "pictures.txt").open("a", encoding="utf-8") as lines:

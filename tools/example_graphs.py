@@ -31,7 +31,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Workflow:
+    """`name` is the file's for scripts, `title` the one that people see in the template browser."""
+
     name: str
+    title: str
     note: str
     note_place: tuple[int, int]
     nodes: tuple[Node, ...]
@@ -82,6 +85,7 @@ def saved(ident: int, by: int, name: str, height: int = 520) -> Node:
 
 TEXT_TO_IMAGE = Workflow(
     "text_to_image",
+    "Text to image",
     "## Text to image\n\n"
     "Choose a model of your server, write what you want to see, press **Run**. The loader offers "
     "the settings that its model is recommended with.\n\n"
@@ -109,6 +113,7 @@ TEXT_TO_IMAGE = Workflow(
 
 TWO_LORAS = Workflow(
     "text_to_image_two_loras",
+    "Text to image with two LoRAs",
     "## Text to image with two LoRAs\n\n"
     "Both LoRAs act at once: a **DT LoRA** takes up to four, each with a switch, and the "
     "nodes chain, any number of them. LoRAs that do not fit the model stand at the end of the "
@@ -162,6 +167,7 @@ TWO_LORAS = Workflow(
 
 INPAINTING = Workflow(
     "inpainting",
+    "Inpainting",
     "## Inpainting\n\n"
     "The server repaints what is **white** in the mask and keeps the rest. Instead of "
     "loading a mask you can draw one: right click on the picture, *Open in MaskEditor*, and "
@@ -201,6 +207,7 @@ INPAINTING = Workflow(
 
 OUTPAINTING = Workflow(
     "outpainting",
+    "Outpainting",
     "## Outpainting\n\n"
     "**DT Outpaint** makes the canvas larger and marks what is new; the server fills it. "
     "`feather` softens the seam. The sizes of the larger canvas go to the sampler by links.\n\n"
@@ -238,6 +245,7 @@ OUTPAINTING = Workflow(
 
 CONTROLNET = Workflow(
     "controlnet",
+    "ControlNet with a depth map",
     "## ControlNet\n\n"
     "The picture tells where things are, the words what they are. This one is a **depth** map, "
     "near is light. `input_type` says what kind of picture it is.\n\n"
@@ -280,6 +288,7 @@ CONTROLNET = Workflow(
 
 REFERENCE_EDIT = Workflow(
     "reference_edit",
+    "Edit with two references",
     "## Edit with two references\n\n"
     "Edit models look at pictures and follow words. Here both come through **DT Kontext "
     "Reference**, as *Picture 1* and *Picture 2*; call them so in the prompt. The sampler's own "
@@ -321,6 +330,7 @@ REFERENCE_EDIT = Workflow(
 
 HIRES = Workflow(
     "hires_fix_upscaler",
+    "Hires fix and upscaler",
     "## High resolution fix and upscaler\n\n"
     "The first pass paints small, so that the composition holds; the second one paints the "
     "details at full size. Then the **upscaler** of the server doubles it.\n\n"
@@ -373,6 +383,7 @@ HIRES = Workflow(
 
 VIDEO = Workflow(
     "video_with_sound",
+    "Video with sound",
     "## Video with sound\n\n"
     "LTX-2.3 makes pictures and sound together. The sampler's **video** output has both; "
     "**audio** is the sound alone.\n\n"
@@ -421,6 +432,7 @@ VIDEO = Workflow(
 
 MIXED = Workflow(
     "mixed_local_and_remote",
+    "Local nodes before and after",
     "## Local nodes before and after\n\n"
     "Everything of ComfyUI's own works around **DT Sampler**: here the picture is scaled "
     "before it goes to the server, and what comes back is sharpened on this computer.\n\n"
@@ -491,3 +503,5 @@ WORKFLOWS = (
     VIDEO,
     MIXED,
 )
+
+TITLES = {workflow.name: workflow.title for workflow in WORKFLOWS}

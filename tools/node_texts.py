@@ -14,7 +14,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _MARK = "node texts: "  # ComfyUI writes to the same stream
-_SOCKETS_ONLY = "force_input"
+_SETTING = "drawthings_setting"  # names the row of the settings table
+_LISTED = "drawthings_list"  # marks combos of what a server has
+_STORED = {"saved_server"}  # combos of what a user has
 
 
 def collect(nodes: list[Any]) -> list[dict[str, Any]]:
@@ -28,32 +30,27 @@ def _node(schema: Any) -> dict[str, Any]:
         "title": schema.display_name,
         "description": schema.description,
         "inputs": [_input(entry) for entry in schema.inputs],
-        "outputs": [
-            {
-                "name": entry.display_name or entry.id,
-                "type": entry.io_type,
-                "tooltip": entry.tooltip,
-            }
-            for entry in schema.outputs
-        ],
+        "outputs": [_output(entry) for entry in schema.outputs],
     }
 
 
 def _output(entry: Any) -> dict[str, Any]:
     name = entry.display_name or entry.id
-    return {"name": name, "type": entry.io_type, "tooltip": entry.tooltip}
+    return {"name": name, "type": entry.get_io_type(), "tooltip": entry.tooltip}
 
 
 def _input(entry: Any) -> dict[str, Any]:
     options = entry.as_dict()
-    facts = ("default", "min", "max", "step")
+    fixed = _LISTED not in options and entry.id not in _STORED
+    facts = ("default", "min", "max", "step", *(("options",) if fixed else ()))
     return {
         "id": entry.id,
         "name": entry.display_name or entry.id.replace("_", " "),
-        "type": entry.io_type,
+        "type": entry.get_io_type(),
         "tooltip": entry.tooltip,
         "optional": bool(entry.optional),
-        "socket": bool(options.get("forceInput") or options.get(_SOCKETS_ONLY)),
+        "socket": bool(options.get("forceInput")),
+        "setting": options.get(_SETTING),
         **{key: options[key] for key in facts if options.get(key) is not None},
     }
 

@@ -3,7 +3,9 @@ import { app } from '../../scripts/app.js'
 import { addStyle } from './lib/style.mjs'
 import { catalogWatch } from './lib/catalogs.mjs'
 import { graphWatch } from './lib/graph.mjs'
+import { withOneMenu } from './lib/menu.mjs'
 import { loadTexts } from './lib/text.mjs'
+import { language, translated } from './features/language.mjs'
 import { look } from './features/look.mjs'
 import { preferences } from './features/preferences.mjs'
 import { fold } from './features/fold.mjs'
@@ -21,9 +23,10 @@ import { convert } from './features/convert.mjs'
 
 addStyle()
 await loadTexts()
-for (const feature of [
+const features = [
   graphWatch,
   catalogWatch,
+  language,
   look,
   preferences,
   fold,
@@ -38,6 +41,5 @@ for (const feature of [
   sidebar,
   exchange,
   convert,
-]) {
-  app.registerExtension(feature)
-}
+]
+for (const feature of withOneMenu(features)) app.registerExtension(translated(feature))

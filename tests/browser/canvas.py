@@ -67,11 +67,22 @@ class Canvas:
         for name, value in settings.items():
             http.post_json(f"/api/settings/{name}", value)
         self.page.goto(self._comfyui.address)
+        self._wait_until_loaded()
+        expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+
+    def _wait_until_loaded(self) -> None:
         self.page.wait_for_function(
             "Boolean(window.app?.extensionManager && app.graph && app.canvas"
             " && LiteGraph.registered_node_types['DTSampler'])"
         )
-        expect(self.page.get_by_role("button", name="Run", exact=True)).to_be_visible()
+
+    def speak(self, language: str) -> None:
+        """Load the page in another language."""
+        Http(self._comfyui.address).post_json("/api/settings/Comfy.Locale", language)
+        self.page.reload()
+        self._wait_until_loaded()
+        # The page opens a graph of its own, last of all.
+        self.page.wait_for_function("Boolean(app.extensionManager.workflow?.activeWorkflow)")
 
     @property
     def pack_folder(self) -> str:
@@ -83,9 +94,16 @@ class Canvas:
         return [text for text in self._console if self._comfyui.pack_folder in text]
 
     def clear(self) -> None:
-        """No dialog, no node."""
+        """No dialog, no node, and nothing left that an undo would bring back first."""
         self.page.keyboard.press("Escape")
-        self.page.evaluate("() => { app.graph.clear(); app.canvas.ds.reset() }")
+        self.page.evaluate(
+            """() => {
+                app.canvas.emitBeforeChange()
+                app.graph.clear()
+                app.canvas.emitAfterChange()
+                app.canvas.ds.reset()
+            }"""
+        )
 
     def load(self, graph: dict[str, Any]) -> None:
         """Open a workflow, and wait until its nodes are there and drawn."""

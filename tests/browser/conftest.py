@@ -16,6 +16,7 @@ from drawthings.tools.comfyui_setup import ROOT, find_or_install, front_end
 from playwright.sync_api import Browser, sync_playwright
 
 ARTIFACTS = Path(os.environ.get("ARTIFACTS") or ROOT / "artifacts")
+PACK_FOLDER = "drawthings-nodes"  # in-app help knows only folders without a dot
 INSTALL_TIMEOUT_S = 900
 FLAGS = (
     "--no-sandbox",
@@ -84,6 +85,7 @@ class Servers:
                 find_or_install(),
                 server=self._server,
                 front_end=front_end(version),
+                pack_folder=PACK_FOLDER,
                 log=ARTIFACTS / f"comfyui-{version}.log",
             )
             self._running[version] = self._stack.enter_context(comfyui)

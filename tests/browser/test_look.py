@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from canvas import Canvas
+from drawthings.tools.demo import graph_file
+from playwright.sync_api import expect
 
 COLOR = "#2b4a58"
 ADD = """kind => {
@@ -63,6 +69,128 @@ def test_sockets_have_colours_of_their_own(canvas: Canvas) -> None:
 
     assert all(len(set(colors)) == 1 and colors[0].startswith("#") for colors in types)
     assert len({colors[0] for colors in types}) == len(types)
+
+
+TITLE_BAR = (400, 182)  # of a node at 300, 200 on a canvas that is not moved, px
+OFFICIAL = Path(__file__).parents[1] / "data" / "official" / "text_to_image.json"
+
+
+def select(canvas: Canvas) -> None:
+    """Click on the only node, once it is drawn where it was put."""
+    canvas.page.evaluate(
+        "() => { app.graph._nodes[0].pos = [300, 200]; app.canvas.draw(true, true) }"
+    )
+    canvas.page.mouse.click(*TITLE_BAR)
+    canvas.page.wait_for_function("app.canvas.selectedItems.size === 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"),
+    [("DTSampler", "Copy the configuration"), ("DTLoRA", "Refresh the server's lists")],
+)
+def test_the_menu_of_a_node_has_all_of_ours_below_one_entry(
+    canvas: Canvas, kind: str, entry: str
+) -> None:
+    canvas.page.evaluate(ADD, kind)
+    select(canvas)
+    canvas.page.mouse.click(*TITLE_BAR, button="right")
+    ours = canvas.page.get_by_text("Draw Things", exact=True)
+    ours.last.hover()
+    ours.last.click()
+
+    expect(canvas.page.get_by_text(entry, exact=True)).to_be_visible()
+    canvas.screenshot("menu")
+    canvas.page.get_by_text(entry, exact=True).hover()
+    canvas.page.mouse.click(1200, 800)
+    canvas.page.evaluate("document.querySelector('.litecontextmenu')?.remove()")
+
+
+def test_others_nodes_have_no_entry_of_ours(canvas: Canvas) -> None:
+    offered = canvas.page.evaluate(
+        """() => {
+            const menu = app.extensions.find(one => one.name === 'drawthingsnodes.menu')
+            return ['SaveImage', 'DTSampler'].map(kind =>
+                menu.getNodeMenuItems(LiteGraph.createNode(kind)).length)
+        }"""
+    )
+
+    assert offered == [0, 2]
+
+
+def choose_setting(canvas: Canvas, name: str, value: bool) -> None:
+    canvas.page.evaluate(
+        "([name, value]) => app.extensionManager.setting.set(name, value)", [name, value]
+    )
+
+
+@pytest.fixture
+def all_offers(canvas: Canvas) -> Iterator[Canvas]:
+    yield canvas
+    for name in ("offer_recommended", "offer_conversion"):
+        choose_setting(canvas, f"drawthingsnodes.{name}", True)
+
+
+def test_recommended_settings_are_offered_only_to_who_wants_it(all_offers: Canvas) -> None:
+    graph = json.loads(graph_file("text_to_image").read_text(encoding="utf-8"))
+    all_offers.load(graph)
+    all_offers.choose("DTSampler", "steps", 77)
+    offer = all_offers.page.locator(".dt-section-recommend").filter(has_text="Recommended")
+
+    expect(offer).to_have_count(1)
+    choose_setting(all_offers, "drawthingsnodes.offer_recommended", False)
+    expect(offer).to_have_count(0)
+    choose_setting(all_offers, "drawthingsnodes.offer_recommended", True)
+    expect(offer).to_have_count(1)
+
+
+def test_conversion_is_offered_only_to_who_wants_it(all_offers: Canvas) -> None:
+    offer = all_offers.page.locator(".dt-convert-offer")
+    graph = json.loads(OFFICIAL.read_text(encoding="utf-8"))
+    choose_setting(all_offers, "drawthingsnodes.offer_conversion", False)
+    all_offers.page.evaluate("graph => app.loadGraphData(graph)", graph)
+    expect(offer).to_have_count(0)
+
+    choose_setting(all_offers, "drawthingsnodes.offer_conversion", True)
+    all_offers.page.evaluate("graph => app.loadGraphData(graph)", graph)
+    expect(offer).to_have_count(1)
+    all_offers.page.evaluate("document.querySelector('.dt-convert-offer').remove()")
+
+
+@pytest.fixture
+def chinese(canvas: Canvas) -> Iterator[Canvas]:
+    canvas.speak("zh")
+    canvas.clear()
+    yield canvas
+    canvas.speak("en")
+
+
+def test_in_chinese_nodes_settings_and_help_are_chinese(chinese: Canvas) -> None:
+    page = chinese.page
+    page.evaluate(ADD, "DTSampler")
+    node = page.evaluate(
+        """() => {
+            const [node] = app.graph._nodes
+            const words = slots => slots.map(slot => slot.label ?? slot.localized_name)
+            const named = node.widgets.filter(widget => widget.name !== 'control_after_generate')
+            return { title: node.title, inputs: words(node.inputs), outputs: words(node.outputs),
+                widgets: named.map(widget => widget.label) }
+        }"""
+    )
+    select(chinese)
+    page.get_by_test_id("info-button").first.click()
+    expect(page.get_by_role("heading", name="输入", exact=True)).to_be_visible()
+    expect(page.get_by_text("采样器执行的步数").first).to_be_attached()
+    chinese.screenshot("chinese-help")
+    page.evaluate("() => void app.extensionManager.command.execute('Comfy.ShowSettingsDialog')")
+    page.get_by_text("Draw Things", exact=True).last.click()
+    expect(page.get_by_text("为节点着色")).to_be_visible()
+    expect(page.get_by_text("Colour the nodes")).to_have_count(0)
+    chinese.screenshot("chinese-settings")
+
+    assert node["title"] == "DT 采样器"
+    assert "种子" in node["widgets"]
+    for words in (node["inputs"], node["outputs"], node["widgets"]):
+        assert not any(text == text.lower() and text.isascii() for text in words if text)
 
 
 @pytest.mark.parametrize("language", ["zh", "ja"])

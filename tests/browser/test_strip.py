@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from canvas import Canvas
 from drawthings.dt_core.simulator import Simulator
+from drawthings.tools.demo import graph_file
 from playwright.sync_api import Locator, expect
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "example_workflows"
 SAMPLER, LOADER = "DTSampler", "DTModelLoader"
 DEADLINE_MS = 15_000
 
 
 def graph_of(name: str) -> dict[str, Any]:
-    graph: dict[str, Any] = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    graph: dict[str, Any] = json.loads(graph_file(name).read_text(encoding="utf-8"))
     return graph
 
 
@@ -147,10 +146,10 @@ def test_what_has_no_effect_is_dimmed_with_its_reason_and_keeps_its_value(canvas
             .widgets.find(w => w.name === 'strength').disabled"""
     )
     strength = widget(canvas, SAMPLER, "strength")
-    assert "Counts only with an image" in strength["tooltip"]
+    assert "Used only with an image" in strength["tooltip"]
     assert strength["value"] == 1
     assert not widget(canvas, SAMPLER, "steps")["disabled"]
-    expect(section(canvas, "matters")).to_contain_text("1 setting has no effect")
+    expect(section(canvas, "matters")).to_contain_text("2 settings have no effect")
     sampler = next(n for n in canvas.prompt().values() if n["class_type"] == SAMPLER)
     assert sampler["inputs"]["strength"] == 1
     canvas.screenshot("matters")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from canvas import Canvas
 from drawthings.dt_core.simulator import Simulator
-from drawthings.tools.demo import SHOWS, example_prompt, picture_node
+from drawthings.tools.demo import SHOWS, example_prompt, graph_file, picture_node
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "example_workflows"
 NODES = {
     "DT Server": "DTServer",
     "DT Model Loader": "DTModelLoader",
@@ -23,7 +21,7 @@ NODES = {
 
 
 def graph_of(name: str) -> dict[str, Any]:
-    graph: dict[str, Any] = json.loads((EXAMPLES / f"{name}.json").read_text(encoding="utf-8"))
+    graph: dict[str, Any] = json.loads(graph_file(name).read_text(encoding="utf-8"))
     return graph
 
 

@@ -44,4 +44,5 @@ def test_a_field_is_reached_or_has_a_reason(row: Setting) -> None:
 def test_the_help_page_of_a_theme_has_a_line_for_each_setting(theme: themes.Theme) -> None:
     page = (ROOT / "web" / "docs" / f"{theme.node_id}.md").read_text(encoding="utf-8")
     for name in theme.settings:
-        assert re.search(rf"^\| {themes.input_id(name)} \| .+\. \|$", page, re.MULTILINE)
+        words = themes.input_id(name).replace("_", " ")
+        assert re.search(rf"^\| \*\*{words}\*\* \| .+\..+ \|$", page, re.MULTILINE)

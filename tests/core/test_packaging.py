@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawthings.tools.demo import SHOWS, example_prompt, graph_file
+from drawthings.tools.example_graphs import TITLES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,7 +19,7 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
+EXAMPLES = ROOT / "example_workflows"
 # ComfyUI brings these in the builds that fit the machine; a pack may not touch them.
 NOT_OURS = {"torch", "torchvision", "torchaudio", "comfyui"}
 
@@ -48,6 +50,12 @@ def test_the_version_has_three_numbers_and_the_name_is_free_of_comfyui() -> None
     assert len(project["name"]) < 100
 
 
+def test_the_page_tells_the_same_version() -> None:
+    source = (ROOT / "web" / "features" / "preferences.mjs").read_text(encoding="utf-8")
+
+    assert f"const VERSION = '{PROJECT['project']['version']}'" in source
+
+
 def test_the_web_folder_is_declared_once() -> None:
     """Declared twice, ComfyUI serves it twice and the second copy fails."""
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
@@ -70,9 +78,10 @@ def test_every_package_of_the_library_is_packed() -> None:
     assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_has_a_thumbnail_a_script_form_and_its_pictures(example: Path) -> None:
-    prompt = json.loads((example.parent / "api" / example.name).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", SHOWS)
+def test_every_example_has_a_thumbnail_a_script_form_and_its_pictures(name: str) -> None:
+    example = graph_file(name)
+    prompt = example_prompt(name)
     graph = json.loads(example.read_text(encoding="utf-8"))
     kinds = {node["class_type"] for node in prompt.values()}
     pictures = {
@@ -81,9 +90,12 @@ def test_every_example_has_a_thumbnail_a_script_form_and_its_pictures(example: P
 
     assert example.with_suffix(".jpg").read_bytes().startswith(b"\xff\xd8")
     assert kinds == {node["type"] for node in graph["nodes"]} - {"MarkdownNote"}
-    for name in pictures:
-        assert 0 < (example.parent / "input" / name).stat().st_size < 150_000
+    for picture in pictures:
+        assert 0 < (example.parent / "input" / picture).stat().st_size < 150_000
 
 
-def test_some_examples_are_there() -> None:
-    assert len(EXAMPLES) >= 3
+def test_nothing_but_the_examples_is_in_the_template_browser() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.json")} == set(TITLES.values())
+    assert {path.stem for path in EXAMPLES.glob("*.jpg")} == set(TITLES.values())
+    assert {path.stem for path in (EXAMPLES / "api").glob("*.json")} == set(TITLES)
+    assert list(SHOWS) == list(TITLES)

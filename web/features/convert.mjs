@@ -5,6 +5,7 @@ import { closeOffer, showChanges, showOffer } from '../lib/convert_dialog.mjs'
 import { litegraph } from '../lib/faces.mjs'
 import { t } from '../lib/text.mjs'
 
+const SETTING = 'drawthingsnodes.offer_conversion'
 const KINDS = new Set(
   ['Sampler', 'Prompt', 'Positive', 'Negative', 'LoRA', 'ControlNet', 'Hints', 'Upscaler',
     'Refiner'].map((name) => `DrawThings${name}`),
@@ -61,6 +62,22 @@ function keyOf(graph) {
   return `${graph.id ?? ''} ${graph.last_link_id ?? ''} ${ids}`
 }
 
+/** @returns {boolean} whether the user wants to be asked */
+function mayOffer() {
+  return app.extensionManager.setting?.get(/** @type {any} */ (SETTING)) !== false
+}
+
+/** Close the list of missing nodes that an older front end has open: it is settled now. */
+function closeMissing() {
+  for (const dialog of document.querySelectorAll('.p-dialog')) {
+    const text = dialog.textContent ?? ''
+    const close = /** @type {HTMLElement | null} */ (
+      dialog.querySelector('.p-dialog-close-button')
+    )
+    if ([...KINDS].some((kind) => text.includes(kind))) close?.click()
+  }
+}
+
 /** @returns {string} the name of the open workflow, without its ending */
 function openName() {
   const active = /** @type {any} */ (app.extensionManager).workflow?.activeWorkflow
@@ -73,6 +90,7 @@ function openName() {
  * @param {string} original its name
  */
 async function convertAndOpen(workflow, original) {
+  closeMissing()
   try {
     /** @type {Converted} */
     const made = await call('/convert', { workflow })
@@ -99,7 +117,7 @@ export function offerPrompt(text, file) {
     return false
   }
   const classes = officialClasses(data)
-  if (classes.length === 0 || !areMissing(classes)) return false
+  if (!mayOffer() || classes.length === 0 || !areMissing(classes)) return false
   showOffer(
     classes.length,
     () => void convertAndOpen(data, file.replace(/\.json$/i, '')),
@@ -177,7 +195,8 @@ export const convert = {
   async beforeConfigureGraph(graph) {
     closeOffer()
     const types = officialTypes(graph)
-    const wanted = types.length > 0 && areMissing(types) && !declined.has(keyOf(graph))
+    const known = !mayOffer() || declined.has(keyOf(graph))
+    const wanted = types.length > 0 && areMissing(types) && !known
     opened = wanted ? JSON.parse(JSON.stringify(graph)) : null
   },
   async afterConfigureGraph() {

@@ -304,19 +304,22 @@ async function takeFile(file, place) {
 function onDrop(event) {
   const files = [...(event.dataTransfer?.files ?? [])]
   const [file] = files
-  const onNode = /** @type {any} */ (app).dragOverNode // one below the mouse, maybe not caring
-  if (event.defaultPrevented || onNode?.onDragDrop || files.length !== 1) return
+  if (event.defaultPrevented || files.length !== 1) return
   if (!isPicture(file) && !isJson(file)) return
   event.preventDefault()
   event.stopPropagation()
   const anyApp = /** @type {any} */ (app)
+  const below = anyApp.dragOverNode
   anyApp.dragOverNode = null // ComfyUI would clear it, and does not hear of this drop
   const place = placeOf(event)
   const mouse = /** @type {any} */ (app.canvas).graph_mouse
   mouse[0] = place[0]
   mouse[1] = place[1]
-  void takeFile(file, place).then((ours) => {
-    if (!ours) return /** @type {any} */ (app).handleFile(file, 'file_drop')
+  // The node comes first, as with ComfyUI, and now: the event holds its files no longer.
+  const taken = below?.graph && below.onDragDrop ? below.onDragDrop(event) : false
+  void Promise.resolve(taken).then(async (done) => {
+    if (done || (await takeFile(file, place))) return
+    await anyApp.handleFile(file, 'file_drop')
   })
 }
 
@@ -346,7 +349,6 @@ export const exchange = {
   getCanvasMenuItems() {
     const place = pointer()
     return [
-      null,
       {
         content: t('exchange.menu_paste'),
         callback: () => void pasteFromClipboard(null, place),

@@ -1,7 +1,10 @@
 // Our part of the settings panel. Features read them with setting.get.
+import { graphChanged } from '../lib/graph.mjs'
 import { paintAll } from './look.mjs'
 
 const SECTION = 'Draw Things'
+const VERSION = '0.1.0' // a test holds it to that of pyproject.toml
+const HOME = 'https://drawthings.ai'
 
 /** @type {any[]} */
 const settings = [
@@ -17,6 +20,7 @@ const settings = [
       { text: 'show', value: 'show' },
     ],
     defaultValue: 'dim',
+    onChange: graphChanged,
   },
   {
     id: 'drawthingsnodes.node_colors',
@@ -34,6 +38,24 @@ const settings = [
     category: [SECTION, 'Nodes', 'status_line'],
     type: 'boolean',
     defaultValue: true,
+    onChange: graphChanged,
+  },
+  {
+    id: 'drawthingsnodes.offer_recommended',
+    name: 'Offer recommended settings',
+    tooltip: 'Below DT Model Loader, where the sampler has other ones. Nothing changes by itself.',
+    category: [SECTION, 'Nodes', 'offer_recommended'],
+    type: 'boolean',
+    defaultValue: true,
+    onChange: graphChanged,
+  },
+  {
+    id: 'drawthingsnodes.offer_conversion',
+    name: 'Offer to convert workflows of the official extension',
+    tooltip: 'When one is opened and that extension is not installed. The original stays open.',
+    category: [SECTION, 'Workflows', 'offer_conversion'],
+    type: 'boolean',
+    defaultValue: true,
   },
 ]
 
@@ -41,4 +63,5 @@ const settings = [
 export const preferences = {
   name: 'drawthingsnodes.preferences',
   settings,
+  aboutPageBadges: [{ label: `Draw Things Nodes v${VERSION}`, url: HOME, icon: 'dt-icon' }],
 }

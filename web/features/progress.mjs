@@ -1,5 +1,6 @@
 // What the server is doing while it generates, on the node that waits for it.
 import { api } from '../../../scripts/api.js'
+import { timeLeft } from '../lib/amounts.mjs'
 import { hasDomWidgets } from '../lib/faces.mjs'
 import { allNodes, rootGraph } from '../lib/graph.mjs'
 import { fill, words } from '../lib/strip.mjs'
@@ -14,15 +15,6 @@ const LONG_WAIT_S = 3
  *   step?: number, steps?: number, done?: number, left?: number | null, size?: number
  * }} Progress
  */
-
-/**
- * @param {number} seconds
- * @returns {string}
- */
-function timeLeft(seconds) {
-  if (seconds < 90) return t('progress.left_seconds', { seconds: Math.max(1, Math.round(seconds)) })
-  return t('progress.left_minutes', { minutes: Math.round(seconds / 60) })
-}
 
 /**
  * @param {number} bytes
@@ -90,10 +82,10 @@ function nodeOf(id) {
  */
 function draw(node, event) {
   const text = lineOf(event)
+  const outer = String(event.node).split(':')[0]
+  if (outer !== String(event.node)) tellByComfyui(outer, text)
   if (!hasDomWidgets()) {
-    // Only for the first Vue renderer, which shows no widgets of ours.
-    const events = /** @type {any} */ (api)
-    events.dispatchCustomEvent?.('progress_text', { nodeId: event.node, text })
+    tellByComfyui(event.node, text)
     return
   }
   const line = document.createElement('div')
@@ -107,7 +99,18 @@ function draw(node, event) {
   fill(node, 'progress', line, track)
 }
 
-/** Nothing is running any more. */
+/**
+ * A line of ComfyUI's own on a node, gone when the job ends: for subgraph nodes, which have no
+ * strip, and for the first Vue renderer, which shows no widgets of ours.
+ * @param {string} nodeId
+ * @param {string} text
+ */
+function tellByComfyui(nodeId, text) {
+  const events = /** @type {any} */ (api)
+  events.dispatchCustomEvent?.('progress_text', { nodeId, text })
+}
+
+/** Nothing is running any more, or nobody knows. */
 function clear() {
   for (const node of allNodes()) fill(node, 'progress')
 }
@@ -123,8 +126,11 @@ export const progress = {
       if (event.phase === 'done') fill(node, 'progress')
       else draw(node, event)
     })
-    for (const end of ['execution_success', 'execution_error', 'execution_interrupted']) {
-      api.addEventListener(/** @type {any} */ (end), clear)
-    }
+    const ends = ['execution_success', 'execution_error', 'execution_interrupted', 'reconnecting']
+    for (const end of ends) api.addEventListener(/** @type {any} */ (end), clear)
+    // The end of a run is not told to a page that was away then; that the queue is empty is.
+    api.addEventListener('status', (message) => {
+      if (/** @type {any} */ (message).detail?.exec_info?.queue_remaining === 0) clear()
+    })
   },
 }

@@ -10,16 +10,20 @@ import { t } from '../lib/text.mjs'
 import { renewDefinitions } from './refresh.mjs'
 
 const FRESH_MS = 60_000
+const RECENT_MS = 3000 // what is younger is not asked for again because something happened
+const LOOK_MS = 5000
 const SETTING = 'drawthingsnodes.status_line'
 
 /**
  * @typedef {import('../lib/status_words.mjs').Status} Status
  * @typedef {import('../lib/graph.mjs').ServerRef} ServerRef
- * @typedef {{ status: Status, asked: number, asking: boolean }} State
+ * @typedef {{ status: Status, asked: number, asking: boolean, again: boolean }} State
  */
 
 /** @type {Map<string, State>} */
 const states = new Map()
+
+const LOST = ['unreachable'] // by itself, not by what the user entered
 
 /** @type {Status} */
 const ASKING = { code: 'asking', sentence: '', name: '', address: '' }
@@ -39,21 +43,40 @@ async function ask(ref) {
 }
 
 /**
- * Ask a server how it is, unless that was done lately.
+ * Ask a server how it is, unless the answer is young enough; never twice at the same time.
  * @param {ServerRef} ref
- * @param {boolean} [now]
+ * @param {number} [age] ms that the answer may be old
+ * @param {boolean} [changed] whether an answer under way may be outdated already
  */
-async function refresh(ref, now = false) {
+async function refresh(ref, age = FRESH_MS, changed = false) {
   const key = keyOf(ref)
   const known = states.get(key)
-  if (known?.asking || (known && !now && Date.now() - known.asked < FRESH_MS)) return
+  if (known?.asking) {
+    known.again ||= changed
+    return
+  }
+  if (known && Date.now() - known.asked < age) return
   const before = known?.status
-  states.set(key, { status: before ?? ASKING, asked: Date.now(), asking: true })
-  if (now) show()
+  const state = { status: before ?? ASKING, asked: Date.now(), asking: true, again: false }
+  states.set(key, state)
+  if (changed) show()
   const status = await ask(ref)
-  states.set(key, { status, asked: Date.now(), asking: false })
+  states.set(key, { status, asked: Date.now(), asking: false, again: false })
   announce(before, status)
   show()
+  if (state.again) await refresh(ref, 0)
+}
+
+/**
+ * Ask for every server that is shown.
+ * @param {number} age ms that an answer may be old
+ * @param {boolean} [changed] whether answers under way may be outdated
+ */
+function refreshShown(age, changed = false) {
+  if (document.visibilityState !== 'visible') return
+  const shown = allNodes().filter(tellsStatus).map(serverRef)
+  const byKey = new Map(shown.map((ref) => [keyOf(ref), ref]))
+  for (const ref of byKey.values()) void refresh(ref, age, changed)
 }
 
 /**
@@ -65,7 +88,8 @@ function announce(before, after) {
   if (!before || before.code === 'asking') return
   const was = gradeOf(before) !== 'bad'
   const is = gradeOf(after) !== 'bad'
-  if (was === is) return
+  // A server that was just added, or whose secret was, is not back: it was never lost.
+  if (was === is || (is && !LOST.includes(before.code))) return
   const server = after.name || after.address || before.name || before.address
   app.extensionManager.toast.add({
     severity: is ? 'success' : 'warn',
@@ -113,7 +137,7 @@ function draw(node, ref, status) {
 
 /** @param {ServerRef} ref */
 function refreshButton(ref) {
-  const again = sectionButton('', () => void refresh(ref, true), t('status.again'))
+  const again = sectionButton('', () => void refresh(ref, 0, true), t('status.again'))
   again.setAttribute('aria-label', t('status.again'))
   again.classList.add('pi', 'pi-refresh', 'dt-symbol')
   return again
@@ -139,7 +163,7 @@ async function addServer(ref) {
     app.extensionManager.toast.add({ severity: 'error', summary: 'Draw Things', detail })
   }
   await renewDefinitions()
-  void refresh(ref, true)
+  void refresh(ref, 0, true)
 }
 
 /** Draw every node's line, and ask for what is not known yet. */
@@ -163,12 +187,15 @@ export const status = {
   name: 'drawthingsnodes.status',
   setup() {
     onGraphChange(show)
-    api.addEventListener(/** @type {any} */ ('drawthingsnodes.lists'), show)
-    setInterval(() => {
-      if (document.visibilityState !== 'visible') return
-      const shown = allNodes().filter(tellsStatus).map(serverRef)
-      const byKey = new Map(shown.map((ref) => [keyOf(ref), ref]))
-      for (const ref of byKey.values()) void refresh(ref)
-    }, FRESH_MS)
+    // Lists come with every answer of a server, so this must not ask again at once.
+    const soon = ['drawthingsnodes.lists', 'execution_success', 'execution_error', 'reconnected']
+    for (const event of soon) {
+      api.addEventListener(/** @type {any} */ (event), () => {
+        show()
+        refreshShown(RECENT_MS)
+      })
+    }
+    window.addEventListener('visibilitychange', () => refreshShown(RECENT_MS))
+    setInterval(() => refreshShown(FRESH_MS), LOOK_MS)
   },
 }

@@ -62,3 +62,16 @@ export async function send(route, blob) {
   const headers = { ...HEADERS, 'Content-Type': 'application/octet-stream' }
   return answerOf(await post(route, { headers, body: blob }))
 }
+
+/**
+ * @param {string} route
+ * @param {Record<string, string>} query
+ * @param {Blob} blob sent as it is, read from the disk piece by piece
+ * @param {AbortSignal} signal
+ * @returns {Promise<any>} the answer; throws BackendError
+ */
+export async function stream(route, query, blob, signal) {
+  const headers = { ...HEADERS, 'Content-Type': 'application/octet-stream' }
+  const path = `${route}?${new URLSearchParams(query)}`
+  return answerOf(await post(path, { headers, body: blob, signal }))
+}

@@ -53,6 +53,15 @@ export function catalogOf(ref, refresh = false) {
 }
 
 /**
+ * @param {ServerRef} ref of a server that was asked just now
+ * @returns {Promise<Catalog>} as `catalogOf`; the server is not asked a second time
+ */
+export function renewCatalog(ref) {
+  asked.delete(keyOf(ref))
+  return catalogOf(ref)
+}
+
+/**
  * @param {ServerRef} ref
  * @param {boolean} refresh
  * @returns {Promise<Catalog>}

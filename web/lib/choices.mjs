@@ -130,6 +130,15 @@ export function choicesOf(node, input) {
   return { choices: judged(catalog, mark, model), catalog, model }
 }
 
+/**
+ * @param {Catalog | undefined} catalog
+ * @param {Mark} mark
+ * @returns {Choice[]} all that a server has of that kind, in order; no model judges them
+ */
+export function allChoices(catalog, mark) {
+  return catalog?.known ? judged(catalog, mark, undefined) : []
+}
+
 /** @type {WeakMap<Catalog, Map<string, Choice[]>>} */
 const made = new WeakMap()
 

@@ -61,7 +61,10 @@ export function showOffer(nodes, accept, decline) {
   offer.setAttribute('role', 'alertdialog')
   const text = nodes === 1 ? t('convert.offer_one') : t('convert.offer', { nodes })
   const words = element('div', 'dt-convert-words')
-  words.append(element('div', '', text), element('div', 'dt-convert-keeps', t('convert.keeps')))
+  words.append(
+    element('div', 'dt-convert-found', text),
+    element('div', 'dt-convert-keeps', t('convert.keeps')),
+  )
   const answered = (/** @type {() => void} */ answer) => () => {
     closeOffer()
     answer()
@@ -76,6 +79,17 @@ export function showOffer(nodes, accept, decline) {
 }
 
 /**
+ * @param {string} change "title (id): what changed", or a sentence on the whole
+ * @returns {HTMLElement}
+ */
+function itemOf(change) {
+  const [, node = '', rest = change] = change.match(/^(.*? \([\w:-]+\):)( .*)$/s) ?? []
+  const item = element('li', '')
+  item.append(element('span', 'dt-convert-node', node), rest)
+  return item
+}
+
+/**
  * @param {string} name of the converted workflow
  * @param {number} nodes
  * @param {string[]} changes
@@ -84,7 +98,7 @@ export function showChanges(name, nodes, changes) {
   document.querySelector('dialog.dt-convert')?.remove()
   const dialog = /** @type {HTMLDialogElement} */ (element('dialog', 'dt-convert'))
   const list = element('ul', 'dt-convert-list')
-  for (const change of changes) list.append(element('li', '', change))
+  list.append(...changes.map(itemOf))
   const foot = element('div', 'dt-convert-foot')
   const copy = button(t('convert.copy'), () => {
     void copyText([name, ...changes].join('\n')).then(() => {

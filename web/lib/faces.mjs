@@ -34,6 +34,50 @@ export function redraw() {
 }
 
 /**
+ * @param {MouseEvent} event over the canvas
+ * @returns {any} the node below the mouse, or null
+ */
+export function nodeBelow(event) {
+  const canvas = /** @type {any} */ (app.canvas)
+  const graph = canvas.graph ?? app.graph
+  const drawn = event.target instanceof Element && event.target.closest('[data-node-id]')
+  if (drawn instanceof HTMLElement) return graph.getNodeById(drawn.dataset.nodeId) ?? null
+  const [x, y] = canvasPlace(event)
+  return graph.getNodeOnPos(x, y) ?? null
+}
+
+/**
+ * @param {MouseEvent} event
+ * @returns {[number, number]} in px of the canvas
+ */
+export function canvasPlace(event) {
+  const { canvas, ds } = /** @type {any} */ (app.canvas)
+  const { left, top } = canvas.getBoundingClientRect()
+  return [
+    (event.clientX - left) / ds.scale - ds.offset[0],
+    (event.clientY - top) / ds.scale - ds.offset[1],
+  ]
+}
+
+/**
+ * @param {any} node
+ * @returns {{ left: number, top: number, width: number, height: number }} in px of the window
+ */
+export function screenBox(node) {
+  const drawn = document.querySelector(`[data-node-id="${CSS.escape(String(node.id))}"]`)
+  if (isVue() && drawn) return drawn.getBoundingClientRect()
+  const { canvas, ds } = /** @type {any} */ (app.canvas)
+  const { left, top } = canvas.getBoundingClientRect()
+  const [x, y, width, height] = node.boundingRect ?? node.getBounding()
+  return {
+    left: left + (x + ds.offset[0]) * ds.scale,
+    top: top + (y + ds.offset[1]) * ds.scale,
+    width: width * ds.scale,
+    height: height * ds.scale,
+  }
+}
+
+/**
  * Give a node the height that its widgets need, and never less than it has.
  * @param {any} node
  * @param {boolean} [shrink] to exactly what they need

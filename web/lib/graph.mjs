@@ -2,7 +2,16 @@
 import { api } from '../../../scripts/api.js'
 import { allGraphs, downstream, upstream, widgetOf, widgetValue } from './links.mjs'
 
-export { allGraphs, downstream, rootGraph, upstream, widgetOf, widgetValue } from './links.mjs'
+export {
+  allGraphs,
+  downstream,
+  isLinked,
+  linkedFrom,
+  rootGraph,
+  upstream,
+  widgetOf,
+  widgetValue,
+} from './links.mjs'
 
 /**
  * @typedef {import('./links.mjs').Node} Node

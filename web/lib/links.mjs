@@ -163,6 +163,31 @@ export function upstream(node, name) {
 
 /**
  * @param {Node} node
+ * @param {string} name of an input
+ * @returns {boolean} whether a link leads into it, whatever comes through
+ */
+export function isLinked(node, name) {
+  const slot = slotOf(node, name)
+  return slot >= 0 && Boolean(linkInto(node, slot))
+}
+
+/**
+ * The node and output from which another node could be fed in place of this input; null where
+ * nothing is linked, undefined where a subgraph's border feeds it.
+ * @param {Node} node
+ * @param {string} name of an input
+ * @returns {{ node: Node, slot: number } | null | undefined}
+ */
+export function linkedFrom(node, name) {
+  const slot = slotOf(node, name)
+  const link = slot < 0 ? undefined : linkInto(node, slot)
+  if (!link) return null
+  const from = node.graph.getNodeById(link.origin_id)
+  return from ? { node: from, slot: link.origin_slot } : undefined
+}
+
+/**
+ * @param {Node} node
  * @param {number | string} output its place or its name
  * @returns {Node[]} the nodes that it feeds
  */

@@ -1,10 +1,14 @@
 // Puts a described group of nodes on the canvas: laid out from left to right, as one undo step.
 import { app } from '../../../scripts/app.js'
+import { redraw } from './faces.mjs'
+import { isLinked } from './links.mjs'
 
 const GAP_X = 60 // px of the canvas
 const GAP_Y = 40
 const FILLED = 0.8 // of the view, where it has to zoom out
 const TITLE = 30
+const LOOK_MS = 150
+const LOOK_FOR_MS = 8000 // how long lines may still come that make nodes taller
 const ROOM = { DTModelLoader: 120, DTServer: 60, DTLoRA: 120, DTSampler: 60 } // for lines that come once the server answers
 const VUE_GROWTH = 1.15 // nodes drawn by Vue are taller than LiteGraph measures
 
@@ -38,13 +42,14 @@ export function asOneStep(change) {
 
 /**
  * @param {any} node
- * @param {Record<string, unknown>} values by widget name; unknown names are left out
+ * @param {Record<string, unknown>} values by widget name; unknown names are left out, and inputs
+ *   whose value comes by a link
  * @returns {string[]} the names that were set
  */
 export function setValues(node, values) {
   const set = []
   for (const widget of node.widgets ?? []) {
-    if (!Object.hasOwn(values, widget.name)) continue
+    if (!Object.hasOwn(values, widget.name) || isLinked(node, widget.name)) continue
     widget.value = values[widget.name]
     widget.callback?.(widget.value, app.canvas, node)
     set.push(widget.name)
@@ -130,7 +135,7 @@ export function middle() {
  * @param {any[]} nodes
  */
 function bringIntoView(nodes) {
-  if (nodes.length === 0) return
+  if (nodes.length === 0 || nodes.some((node) => !node.graph)) return
   const canvas = /** @type {any} */ (app.canvas)
   const left = Math.min(...nodes.map(({ pos }) => pos[0]))
   const top = Math.min(...nodes.map(({ pos }) => pos[1])) - TITLE
@@ -150,6 +155,44 @@ function bringIntoView(nodes) {
 }
 
 /**
+ * The last undo step of ComfyUI then holds the graph as it is now.
+ */
+function amendLastStep() {
+  const { workflow } = /** @type {any} */ (app.extensionManager)
+  const tracker = workflow?.activeWorkflow?.changeTracker
+  if (!tracker?.activeState) return
+  const root = /** @type {any} */ (app).rootGraph ?? app.graph
+  tracker.activeState = structuredClone(root.serialize())
+}
+
+/**
+ * Lay out again while lines that come late make nodes taller, unless somebody moved one.
+ * @param {Recipe} recipe
+ * @param {Map<string, any>} nodes
+ * @param {ArrayLike<number>} position
+ */
+function settle(recipe, nodes, position) {
+  const all = [...nodes.values()]
+  const places = () => all.map(({ pos }) => `${Math.round(pos[0])},${Math.round(pos[1])}`).join()
+  const sizes = () => all.map(({ size }) => `${size[0]},${size[1]}`).join()
+  const until = Date.now() + LOOK_FOR_MS
+  let [put, measured] = [places(), sizes()]
+  const look = () => {
+    if (all.some((node) => !node.graph) || places() !== put) return
+    if (sizes() !== measured) {
+      measured = sizes()
+      layOut(recipe, nodes, position)
+      put = places()
+      bringIntoView(all)
+      amendLastStep()
+      redraw()
+    }
+    if (Date.now() < until) setTimeout(look, LOOK_MS)
+  }
+  setTimeout(look, LOOK_MS)
+}
+
+/**
  * Put the nodes on the canvas, connect and select them.
  * @param {Recipe} recipe
  * @param {ArrayLike<number>} [position] of the top left corner, in px of the canvas
@@ -158,6 +201,7 @@ function bringIntoView(nodes) {
 export function addRecipe(recipe, position) {
   const canvas = /** @type {any} */ (app.canvas)
   const graph = canvas.graph ?? app.graph
+  const place = position ?? middle()
   /** @type {Map<string, any>} */
   const nodes = new Map()
   asOneStep(() => {
@@ -170,10 +214,11 @@ export function addRecipe(recipe, position) {
       nodes.set(part.id, node)
     }
     connect(recipe, nodes)
-    layOut(recipe, nodes, position ?? middle())
+    layOut(recipe, nodes, place)
     canvas.deselectAll?.()
     canvas.selectItems?.([...nodes.values()])
   })
   bringIntoView([...nodes.values()])
+  if (nodes.size > 1) settle(recipe, nodes, [place[0], place[1]])
   return [...nodes.values()]
 }

@@ -17,14 +17,27 @@ export async function loadTexts() {
 }
 
 /**
- * @param {string} language
+ * @param {string} spoken
  * @param {string} key
  * @returns {string | undefined}
  */
-function find(language, key) {
-  let place = languages[language]?.[SECTION]
+function find(spoken, key) {
+  let place = languages[spoken]?.[SECTION]
   for (const part of key.split('.')) place = place?.[part]
   return typeof place === 'string' ? place : undefined
+}
+
+/** @returns {string} the user's language */
+export function language() {
+  return String(app.extensionManager?.setting?.get('Comfy.Locale') ?? 'en')
+}
+
+/**
+ * @returns {any} all of our locale files in the user's language, as ComfyUI serves them: nodeDefs,
+ *   commands, settings; empty where there are none
+ */
+export function localeFiles() {
+  return languages[language()] ?? {}
 }
 
 /**
@@ -33,7 +46,6 @@ function find(language, key) {
  * @returns {string} in the user's language, else in English, else the key
  */
 export function t(key, values = {}) {
-  const language = String(app.extensionManager?.setting?.get('Comfy.Locale') ?? 'en')
-  const found = find(language, key) ?? find('en', key) ?? key
+  const found = find(language(), key) ?? find('en', key) ?? key
   return found.replace(/\{(\w+)\}/g, (hole, name) => String(values[name] ?? hole))
 }
