@@ -9,7 +9,7 @@ TYPES := .build/types
 
 .DEFAULT_GOAL := help
 .PHONY: help venv comfyui-install lint lint-python lint-web format test test-fast test-core \
-	test-nodes test-comfy test-browser demo comfyui clean
+	test-nodes test-comfy test-browser demo comfyui bench clean
 
 help:
 	@echo "make test       lint and every test: core, nodes, ComfyUI, browser"
@@ -17,7 +17,10 @@ help:
 	@echo "make lint       ruff, mypy and tsc"
 	@echo "make format     let ruff rewrite the Python files"
 	@echo "make demo       the example workflows into demo/"
+	@echo "make soak       thousands of generations with faults; nothing may grow"
 	@echo "make comfyui    the simulator and a ComfyUI to click around in"
+	@echo "make bench      measure the client against floors and a peer, write docs/performance.md"
+	@echo "make fuzz       damaged input for every reader, FUZZ_SECONDS for each"
 	@echo "make clean      remove all that these left behind"
 
 # --- environments
@@ -83,10 +86,33 @@ test: lint test-nodes
 demo: comfyui-install
 	@$(PY) -m tools.demo
 
+# 2,000 generations with faults and cancels; some 20 minutes, and not in CI.
+.PHONY: soak
+soak: comfyui-install
+	$(PY) -m tools.soak --report
+
 comfyui: comfyui-install
 	@$(PY) -m tools.comfyui
+
+# QUICK=--quick takes fewer rounds and smaller sizes.
+bench: comfyui-install
+	@$(PY) -m tools.bench $(QUICK)
 
 clean:
 	rm -rf .build build dist demo artifacts .pytest_cache tests/.pytest_cache .mypy_cache \
 		.ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- fuzzing; atheris has wheels for Linux and Python 3.11 to 3.14
+
+.PHONY: fuzz
+FUZZ := .build/fuzz/venv
+FUZZ_SECONDS ?= 60
+
+fuzz: $(FUZZ)/stamp
+	nice $(FUZZ)/bin/python -m tools.fuzz --seconds $(FUZZ_SECONDS)
+
+$(FUZZ)/stamp: requirements.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python -m pip install -qq --only-binary atheris -r requirements.txt atheris
+	@touch $@

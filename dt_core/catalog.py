@@ -15,6 +15,8 @@ from typing import Any, Protocol, TypeVar
 from .families import Family, family
 
 JsonObject = Mapping[str, Any]
+_NUMBER_LIMIT = 1 << 64  # a server identifier is as large
+_FPS_LIMIT = 1000  # frames per second
 _KINDS = ("models", "loras", "controls", "embeddings", "upscalers")
 
 
@@ -204,7 +206,9 @@ def _unique(entries: Iterable[_Entry | None]) -> tuple[_Entry, ...]:
 
 def _rows(data: bytes) -> Iterable[JsonObject]:
     try:
-        rows = json.loads(data or b"[]")
+        rows = json.loads(data or b"[]", parse_constant=lambda _: None)  # NaN is no JSON
+        if b"\\ud" in data.lower():  # half a character, which cannot be sent back
+            rows = json.loads(json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return
     yield from _checked(rows)
@@ -222,8 +226,11 @@ def _text(row: JsonObject, key: str, default: str = "") -> str:
 
 
 def _number(row: JsonObject, key: str) -> float | None:
+    """A number of sane size; JSON may hold infinities and integers of a thousand digits."""
     value = row.get(key)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if abs(value) <= _NUMBER_LIMIT else None  # no NaN either
 
 
 def _name(row: JsonObject) -> str:
@@ -237,6 +244,7 @@ def _modifier(row: JsonObject) -> str:
 
 def _model(row: JsonObject) -> Model:
     scale = _number(row, "default_scale")
+    fps = _number(row, "frames_per_second")
     return Model(
         file=row["file"],
         name=_name(row),
@@ -245,7 +253,7 @@ def _model(row: JsonObject) -> Model:
         modifier=_modifier(row),
         is_consistency_model=row.get("is_consistency_model") is True,
         guidance_embed=row.get("guidance_embed") is True,
-        frames_per_second=_number(row, "frames_per_second"),
+        frames_per_second=fps if fps and 0.1 <= fps <= _FPS_LIMIT else None,
         description=row,
     )
 

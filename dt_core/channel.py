@@ -9,9 +9,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import grpc
+from typing import TYPE_CHECKING, Any, Literal
 
 from . import tls
 from .errors import (
@@ -30,7 +28,19 @@ from .errors import (
 from .known_servers import KnownServers
 from .profile import ServerProfile, TlsMode
 
+if TYPE_CHECKING:
+    import grpc
+else:
+    from . import late_grpc as grpc
+
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
+
+# The server takes a ping every 5 minutes without data, and ends the connection after more
+# (docs/protocol.md 5.8). So a dead peer is noticed within all of these together. The answer
+# to a ping waits behind megabytes of a picture, which take long on a slow connection.
+KEEPALIVE_S = 330
+KEEPALIVE_ANSWER_S = 60
+PING_ANSWER_S = 120
 
 _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -38,6 +48,10 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.enable_http_proxy", 0),  # the server is on this machine or in the house
     ("grpc.enable_retries", 0),  # a generation is never sent twice on its own
     ("grpc.use_local_subchannel_pool", 1),  # share no connection with other packs
+    ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
+    ("grpc.http2.ping_timeout_ms", PING_ANSWER_S * 1000),  # newer gRPC goes by this one
+    ("grpc.http2.max_pings_without_data", 0),  # a queued generation sends nothing for hours
 )
 
 
@@ -243,20 +257,23 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     at = f"The server at {profile.address}"
     status = grpc.StatusCode
     if code is status.CANCELLED:
-        return Cancelled("The generation was cancelled.")
+        return Cancelled(f"{at} ended the call: it was cancelled.")
     if code is status.UNAVAILABLE:
         with _lock:
             connection = _connections.get(_key(profile))
         forget(profile)
         return _unavailable(profile, details, connection)
     if code is status.DEADLINE_EXCEEDED:
+        forget(profile)  # the connection may be dead and nobody have noticed
         return NoAnswer(
             f"{at} did not answer in time: it may be busy with another picture; try again."
         )
     if code is status.INVALID_ARGUMENT:
         return RequestError(f"{at} refused the request: {details}")
     if code in {status.UNAUTHENTICATED, status.PERMISSION_DENIED}:
-        return SecretRejected(f"{at} refused us: {details or 'check the shared secret'}.")
+        return SecretRejected(
+            f"{at} refused us ({details or code.name}): check the shared secret in DT Server."
+        )
     if code is status.RESOURCE_EXHAUSTED:
         return GenerationFailed(
             f"{at} or this client refused a message as too large ({details}): use smaller pictures."
@@ -265,17 +282,43 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         return ProtocolError(
             f"{at} is not a Draw Things server, or an old one ({details}): update it."
         )
+    if code is status.INTERNAL and "deserializing response" in details:
+        return ProtocolError(
+            f"{at} sent a message that cannot be read: it is of another version, or something in "
+            "between damages what passes. Generate again; if that does not help, update the server."
+        )
+    if code is status.INTERNAL and "RST_STREAM" in details:
+        return _broken(profile)
     if code is status.INTERNAL:
         return GenerationFailed(
             f"{at} failed ({details or 'internal error'}): a wrong shared secret, a failed "
             "download and a failed bridge all look like this; its log knows more."
         )
-    return GenerationFailed(f"{at} failed: {code.name} {details}".rstrip() + ".")
+    return GenerationFailed(
+        f"{at} failed ({code.name}{f': {details}' if details else ''}): look at its log, and "
+        "generate again."
+    )
+
+
+# What gRPC says of connections, in lower case.
+_SILENT = ("keepalive", "ping timeout", "timed out")
+_BROKEN = ("socket closed", "reset", "goaway", "broken pipe", "stream removed")
+_NOT_THERE = ("failed to connect", "connection refused", "dns", "name resolution", "no route")
+
+
+def _broken(profile: ServerProfile) -> ServerUnreachable:
+    why = "the server may have crashed, restarted or gone to sleep"
+    if profile.tls is TlsMode.PLAIN:
+        why += ", or it wants TLS while plain text is chosen in DT Server"
+    return ServerUnreachable(
+        f"The connection to {profile.address} broke: {why}. See that it runs, and generate again."
+    )
 
 
 def _unavailable(
     profile: ServerProfile, details: str, connection: Connection | None
 ) -> DrawThingsError:
+    said = details.lower()
     if "WRONG_VERSION_NUMBER" in details:
         return TlsMismatch(
             f"The server at {profile.address} does not speak TLS: choose "
@@ -283,14 +326,23 @@ def _unavailable(
         )
     if "CERTIFICATE_VERIFY_FAILED" in details or "Hostname Verification" in details:
         return _untrusted(profile, connection)
-    if "Socket closed" in details or "reset" in details.lower():
+    never_there = "failed to connect" in said  # of which a server that wants TLS is one kind
+    silent = any(words in said for words in _SILENT) and not never_there
+    if any(words in said for words in _BROKEN) and not silent:
+        return _broken(profile)
+    if any(words in said for words in _NOT_THERE):
         return ServerUnreachable(
-            f"The connection to {profile.address} broke: the server may have crashed or "
-            "restarted, or it wants TLS while plain text is chosen in DT Server."
+            f"No Draw Things server at {profile.address}: start the server (in the app: Settings, "
+            "API Server, gRPC), and check address, port and firewall."
+        )
+    if silent:
+        return ServerUnreachable(
+            f"The server at {profile.address} answers no more: it is asleep or off, or the network "
+            "in between is gone. Wake it, and generate again."
         )
     return ServerUnreachable(
-        f"No Draw Things server at {profile.address}: start the server (in the app: Settings, "
-        "API Server, gRPC), and check address, port and firewall."
+        f"The Draw Things server at {profile.address} cannot take calls now "
+        f"({details or 'unavailable'}): see that it runs, also behind a proxy, and try again."
     )
 
 

@@ -89,6 +89,10 @@ class ControlMode(Choice):
     BALANCED = 0, "Balanced", "balanced"
     PROMPT = 1, "Prompt", "prompt"
     CONTROL = 2, "Control", "control"
+    # As scripts for Draw Things spell them.
+    Balanced = BALANCED
+    Prompt = PROMPT
+    Control = CONTROL
 
 
 class ControlInputType(Choice):
@@ -111,6 +115,26 @@ class ControlInputType(Choice):
     BLUR = 16, "Blur", "blur"
     LOWQUALITY = 17, "Low Quality", "low quality"
     GRAY = 18, "Gray", "gray"
+    # As scripts for Draw Things spell them.
+    Unspecified = UNSPECIFIED
+    Custom = CUSTOM
+    Depth = DEPTH
+    Canny = CANNY
+    Scribble = SCRIBBLE
+    Pose = POSE
+    Normalbae = NORMALBAE
+    Color = COLOR
+    Lineart = LINEART
+    Softedge = SOFTEDGE
+    Seg = SEG
+    Inpaint = INPAINT
+    Ip2p = IP2P
+    Shuffle = SHUFFLE
+    Mlsd = MLSD
+    Tile = TILE
+    Blur = BLUR
+    Lowquality = LOWQUALITY
+    Gray = GRAY
 
     @property
     def hint_name(self) -> str | None:

@@ -14,24 +14,38 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import grpc
+from typing import TYPE_CHECKING, Any
 
 from . import _wire, channel, preflight
 from .catalog import Catalog
-from .errors import ModelNotFound, NoAnswer, ProtocolError, SecretRejected
+from .errors import (
+    DrawThingsError,
+    GenerationFailed,
+    ModelNotFound,
+    NoAnswer,
+    ProtocolError,
+    SecretRejected,
+    ServerUnreachable,
+)
 from .events import Event, Started
 from .job import AsyncEvents, Job
 from .known_servers import KnownServers
 from .profile import ServerProfile, default_profile
 from .request import GenerationRequest, Resolved, build, resolve
+from .stack import Stack
 from .upload import Upload
+
+if TYPE_CHECKING:
+    import grpc
+else:
+    from . import late_grpc as grpc
 
 ECHO_TIMEOUT_S = 10.0
 FILES_TIMEOUT_S = 30.0
 MODELS_SHOWN = 100  # in an error, the most similar names first
 CATALOG_AGE_S = 60.0  # a catalogue older than this is asked for again before a generation
+RETRY_AFTER_S = (0.2, 0.6)  # calls that change nothing are repeated when a connection breaks
+SECRET_TIMEOUT_S = 3.0  # for the question whether the secret is why a generation failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +102,11 @@ class Client:
 
     def echo(self) -> Catalog:
         """Ask the server what it has (docs/protocol.md 6.1)."""
+        return self._greet(self.echo_timeout_s)
+
+    def _greet(self, timeout_s: float) -> Catalog:
         request = _wire.EchoRequest(name=self._name, sharedSecret=self._secret)
-        reply = self._ask(_wire.ECHO, request, self.echo_timeout_s)
+        reply = self._ask(_wire.ECHO, request, timeout_s)
         if reply.sharedSecretMissing:
             given = "is wrong" if self._secret else "is missing"
             raise SecretRejected(
@@ -178,13 +195,13 @@ class Client:
             resolved = self._find_model(request, resolved)
         return resolved, preflight.refuse(preflight.check(resolved))
 
-    def generate(self, request: GenerationRequest) -> Job:
-        """Start a generation; returns at once.
+    def generate(self, request: GenerationRequest, room: Stack | None = None) -> Job:
+        """Start a generation; returns at once. Its pictures go into `room`, if given.
 
         Errors, also those of `prepare`, are raised where the job's events are taken.
         """
 
-        def prepare() -> tuple[Event, Callable[[], Any]]:
+        def prepare() -> tuple[Started, Callable[[], Any]]:
             resolved, warnings = self.prepare(request)
             message = build(resolved, secret=self._secret)
             method = _wire.GENERATE_IMAGE
@@ -196,7 +213,22 @@ class Client:
             # No deadline: a queued or long generation is silent for minutes.
             return Started(resolved, warnings), lambda: call(message)
 
-        return Job(prepare, self.profile)
+        return Job(prepare, self.profile, room, self._explained)
+
+    def _explained(self, error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
+        """What it means that a generation failed."""
+        meant = channel.explain(error, profile)
+        with self._lock:
+            self._catalog_time = float("-inf")  # it may have been restarted
+        if type(meant) is GenerationFailed:
+            # A wrong secret looks like any other failure (docs/protocol.md 5.6); Echo tells.
+            try:
+                self._greet(SECRET_TIMEOUT_S)
+            except SecretRejected as rejected:
+                return rejected
+            except DrawThingsError:
+                return meant
+        return meant
 
     def _find_model(self, request: GenerationRequest, resolved: Resolved) -> Resolved:
         """Make sure of a model that the catalogue does not describe: the server would
@@ -229,15 +261,21 @@ class Client:
         return channel.connect(self.profile, has_secret=bool(self._secret), known=self._known)
 
     def _ask(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
-        call = self._connect().channel.unary_unary(
-            method.path,
-            request_serializer=method.serialize,
-            response_deserializer=method.parse_reply,
-        )
-        try:
-            return call(request, timeout=timeout_s)
-        except grpc.RpcError as error:
-            raise channel.explain(error, self.profile) from None
+        """One call that changes nothing on the server, so that it may be repeated."""
+        for pause_s in (*RETRY_AFTER_S, None):
+            call = self._connect().channel.unary_unary(
+                method.path,
+                request_serializer=method.serialize,
+                response_deserializer=method.parse_reply,
+            )
+            try:
+                return call(request, timeout=timeout_s)
+            except grpc.RpcError as error:
+                problem = channel.explain(error, self.profile)
+                if type(problem) is not ServerUnreachable or pause_s is None:
+                    raise problem from None
+            time.sleep(pause_s)
+        return None
 
 
 class AsyncClient:

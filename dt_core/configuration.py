@@ -120,6 +120,8 @@ def _whole(value: object, name: str, wanted: str = "a whole number") -> int:
 def _member(row: Setting, value: object, name: str) -> Any:
     choices = row.choices
     assert choices is not None  # noqa: S101
+    if isinstance(value, choices):
+        return value
     members = {int(member): member for member in choices}
     wanted = f"one of {', '.join(f'{n} ({member.label})' for n, member in members.items())}"
     if isinstance(value, Enum) and not isinstance(value, choices):
@@ -214,13 +216,23 @@ class Configuration:
             sure = checked(row, value, name)
             if row.kind is not Kind.STR or sure:
                 values[name] = sure
-        items = tuple((row.name, values[row.name]) for row in SETTINGS if row.name in values)
         try:
             text = json.dumps(dict(unknown), sort_keys=True)
         except (TypeError, ValueError, RecursionError) as error:
             raise SettingsError(f"The unknown settings cannot be kept as JSON: {error}.") from None
+        self._set(values, text)
+
+    def _set(self, values: Mapping[str, Any], unknown: str) -> None:
+        items = tuple((row.name, values[row.name]) for row in SETTINGS if row.name in values)
         object.__setattr__(self, "_items", items)
-        object.__setattr__(self, "_unknown", text)
+        object.__setattr__(self, "_unknown", unknown)
+
+    @classmethod
+    def _sure(cls, values: Mapping[str, Any], unknown: str) -> Configuration:
+        """A configuration of values that others were checked to be."""
+        config = cls.__new__(cls)
+        config._set(values, unknown)
+        return config
 
     @classmethod
     def of(
@@ -257,19 +269,22 @@ class Configuration:
 
     def replace(self, /, **settings: Any) -> Configuration:
         """The same with some settings changed; a text that becomes "" is no longer set."""
-        return Configuration.of({**self.explicit, **settings}, self.unknown)
+        changed = Configuration(**settings)
+        kept = {name: value for name, value in self._items if name not in settings}
+        return Configuration._sure({**kept, **changed.explicit}, self._unknown)
 
     def without(self, *names: str) -> Configuration:
         """The same with some settings left to the server."""
         gone = {setting(name).name for name in names}
         kept = {name: value for name, value in self._items if name not in gone}
-        return Configuration.of(kept, self.unknown)
+        return Configuration._sure(kept, self._unknown)
 
     def merged(self, other: Configuration) -> Configuration:
         """Both together; where both set a value, `other` wins."""
-        return Configuration.of(
-            {**self.explicit, **other.explicit}, {**self.unknown, **other.unknown}
-        )
+        values = {**self.explicit, **other.explicit}
+        if other._unknown in {"{}", self._unknown}:
+            return Configuration._sure(values, self._unknown)
+        return Configuration.of(values, {**self.unknown, **other.unknown})
 
 
 # Where the app starts from something else than the schema's default (docs/protocol.md 2.2).

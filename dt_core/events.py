@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .pixels import WirePicture
 from .request import Resolved
-from .tensor import decode
+from .tensor import lend
 
 
 class Stage(Enum):
@@ -59,9 +60,9 @@ class Preview:
     def latent(self) -> NDArray[Any]:
         """The latent, [N, h, w, channels]; N is the batch or the latent frames.
 
-        Raises TensorError.
+        float16, or float32 where it was compressed. Raises TensorError.
         """
-        return decode(self.data)
+        return lend(self.data, np.array)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,16 +20,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import TensorError
 
-__all__ = ["INSTALL_FPZIP", "Pool", "decode_payload", "shutdown", "warm_up"]
+__all__ = ["INSTALL_FPZIP", "Pool", "at_once", "decode_payload", "shutdown", "warm_up"]
 
 INSTALL_FPZIP = (
     "Install fpzip (rms-fpzip on Python 3.14), or start the server with --no-response-compression."
@@ -46,6 +46,7 @@ TIMEOUT_BASE_S = 10.0
 TIMEOUT_PER_MILLION_VALUES_S = 5.0
 SLACK_BYTES = 4096  # zeros behind a payload: fpzip reads past the end of a damaged one
 
+_T = TypeVar("_T")
 _WORKER = Path(__file__).with_name("fpzip_worker.py")
 
 
@@ -79,7 +80,9 @@ class _SharedBlock:
 
     def close(self) -> None:
         self.forget_name()
-        self.map.close()
+        # Where the traceback of an error still holds an array of it, it goes with that.
+        with contextlib.suppress(BufferError):
+            self.map.close()
 
 
 def _map_new_file(size_bytes: int) -> tuple[str, mmap.mmap]:
@@ -155,8 +158,12 @@ class _Worker:
         self._block: _SharedBlock | None = None
 
     def decode(
-        self, payload: memoryview, shape: tuple[int, ...], dtype: np.dtype[Any]
+        self,
+        payload: memoryview,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
     ) -> NDArray[Any]:
+        """The values, in the shared memory: they last until the next call."""
         if not self._ready:
             self._greet()
         count = math.prod(shape)
@@ -168,7 +175,8 @@ class _Worker:
             self._close_block()
             self._block = _SharedBlock(needed)
         end = start + len(payload)
-        self._block.map[start:end] = payload
+        # NumPy lets other threads run while it copies; a slice of a mapping does not.
+        np.copyto(np.frombuffer(self._block.map, np.uint8, len(payload), start), payload)
         self._block.map[end : end + SLACK_BYTES] = bytes(SLACK_BYTES)
         timeout_s = TIMEOUT_BASE_S + TIMEOUT_PER_MILLION_VALUES_S * count / 1e6
         order = {
@@ -183,7 +191,9 @@ class _Worker:
         self._block.forget_name()  # the child has it open
         if "ok" not in answer:
             raise TensorError(_complaint(answer))
-        return np.array(np.frombuffer(self._block.map, dtype, count).reshape(shape))
+        result = np.frombuffer(self._block.map, dtype, count).reshape(shape)
+        result.flags.writeable = False
+        return result
 
     def kill(self) -> None:
         """End the child while another thread waits for its answer; that one calls `close`."""
@@ -290,11 +300,16 @@ class Pool:
                 self._give_back(self._start())
 
     def decode(
-        self, payload: bytes | bytearray | memoryview, shape: tuple[int, ...], dtype: Any
-    ) -> NDArray[Any]:
-        """Decode one fpzip stream, which must hold as many values as `shape`.
+        self,
+        payload: bytes | bytearray | memoryview,
+        shape: tuple[int, ...],
+        dtype: Any,
+        use: Callable[[NDArray[Any]], _T],
+    ) -> _T:
+        """Decode one fpzip stream, which must hold as many values as `shape`, for `use`.
 
-        `dtype` is float16, float32 or float64. Returns an array that owns its memory.
+        `dtype` is float32 or float64. `use` gets an array of the shared memory and may not
+        keep it; what it returns is returned.
 
         Raises:
             TensorError: the stream is damaged, decoding took too long, or there is no
@@ -308,12 +323,14 @@ class Pool:
                     result = worker.decode(data, shape, np.dtype(dtype))
                 except _WorkerLostError:
                     self._discard(worker)
+                    continue
                 except BaseException:
                     self._discard(worker)
                     raise
-                else:
+                try:
+                    return use(result)
+                finally:
                     self._give_back(worker)
-                    return result
         raise TensorError(
             "The processes that decompress pictures die as soon as they start; start the server"
             " with --no-response-compression."
@@ -390,6 +407,11 @@ class Pool:
                     self._changed.wait(max(0.01, oldest + self._idle_s - now))
             for worker in stale:
                 worker.close()
+
+
+def at_once() -> int:
+    """How many streams can be decoded at the same time."""
+    return _pool.size
 
 
 _pool = Pool()

@@ -21,8 +21,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, TextIO
 
-# Address space: a result of 1 GiB, its payload, a half-float result once more as float32
-# (2 GiB; twice without the C functions), and the libraries.
+# Address space: a result of 2 GiB (half floats travel as float32), its payload, both twice
+# more without the C functions, and the libraries.
 ADDRESS_SPACE_BYTES = 8 << 30
 
 Decoder = Callable[[Any, int, int, Any], None]
@@ -155,21 +155,12 @@ def decode(order: dict[str, Any], memory: mmap.mmap, decoder: Decoder) -> None:
     """Decode one payload of the shared memory into its beginning.
 
     `order` holds "payload" (offset and length in bytes), "count" (of values) and
-    "dtype" of the result: float16, float32 or float64.
+    "dtype" of the result: float32 or float64.
     """
     import numpy as np
 
     start, length = order["payload"]
-    count, dtype = order["count"], np.dtype(order["dtype"])
-    result = np.frombuffer(memory, dtype, count)
-    if dtype == np.float16:
-        # fpzip has no half floats: they travel as float32 (docs/protocol.md 3.4).
-        wide = np.empty(count, np.float32)
-        decoder(memory, start, length, wide)
-        with np.errstate(all="ignore"):
-            np.copyto(result, wide, casting="same_kind")
-    else:
-        decoder(memory, start, length, result)
+    decoder(memory, start, length, np.frombuffer(memory, order["dtype"], order["count"]))
 
 
 def serve(orders: TextIO, answers: TextIO, decoder: Decoder) -> None:

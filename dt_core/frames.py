@@ -26,6 +26,11 @@ def count(resolved: Resolved) -> int:
     return family.frames_rule.nearest_below(int(resolved.settings["num_frames"]))
 
 
+def pictures(resolved: Resolved) -> int:
+    """How many pictures should come back, as far as one can know."""
+    return count(resolved) * int(resolved.settings["batch_size"])
+
+
 def per_second(resolved: Resolved) -> float | None:
     """Frames per second of what the model makes; None for still pictures."""
     if resolved.family is None or not resolved.family.is_video:

@@ -1,8 +1,8 @@
 """One running generation: its events in order, and `cancel`.
 
-A thread reads the stream and decodes; whoever waits takes events from a queue. So the
-waiting side may be a plain loop, an asyncio task, or ComfyUI, whose event loop lives
-for one prompt only.
+A thread reads the stream and decodes, what is compressed side by side in threads of their
+own; whoever waits takes events from a queue. So the waiting side may be a plain loop, an
+asyncio task, or ComfyUI, whose event loop lives for one prompt only.
 """
 
 from __future__ import annotations
@@ -11,28 +11,35 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-import grpc
-
-from . import _wire, fpzip_pool, pixels, tensor
+from . import fpzip_pool, frames
+from .allowance import Allowance
 from .channel import explain
-from .errors import Cancelled, DrawThingsError, NoImages, ProtocolError
+from .delivery import Delivery
+from .errors import (
+    Cancelled,
+    DrawThingsError,
+    NoImages,
+    ServerUnreachable,
+)
 from .events import (
     AudioReceived,
-    DownloadSize,
     Event,
     ImageReceived,
-    Preview,
-    Progress,
-    RemoteDownload,
-    Stage,
+    Started,
 )
 from .profile import ServerProfile
+from .reading import Reader
+from .stack import Stack
 
-_SAMPLING = {Stage.SAMPLING, Stage.SECOND_PASS_SAMPLING}
+if TYPE_CHECKING:
+    import grpc
+else:
+    from . import late_grpc as grpc
+
+_E_co = TypeVar("_E_co", covariant=True)
 _END = object()
 
 
@@ -41,17 +48,25 @@ class Job:
 
     `images` and `audio` hold what has arrived whole so far, also after an error.
     `prepare` runs in the job's thread; it checks the request and gives the first event
-    and a function that starts the call.
+    and a function that starts the call. Pictures of one size go into `room`. `explained`
+    says what a failed call means.
     """
 
     def __init__(
-        self, prepare: Callable[[], tuple[Event, Callable[[], Any]]], profile: ServerProfile
+        self,
+        prepare: Callable[[], tuple[Started, Callable[[], Any]]],
+        profile: ServerProfile,
+        room: Stack | None = None,
+        explained: Callable[[grpc.RpcError, ServerProfile], DrawThingsError] = explain,
     ) -> None:
         self.images: list[ImageReceived] = []
         self.audio: list[AudioReceived] = []
         self._prepare = prepare
         self._notify: Callable[[], None] | None = None
         self._profile = profile
+        self._room = room
+        self._explained = explained
+        self._delivery = Delivery(self._arrived, self._stop_call, fpzip_pool.at_once() + 1)
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._call: Any = None
         self._cancelled = False
@@ -64,6 +79,11 @@ class Job:
         """End the call now; safe from any thread and more than once. Ends in Cancelled."""
         with self._lock:
             self._cancelled = True
+        self._delivery.stop()
+        self._stop_call()
+
+    def _stop_call(self) -> None:
+        with self._lock:
             call = self._call
         if call is not None:
             call.cancel()
@@ -116,15 +136,33 @@ class Job:
         if self._notify is not None:
             self._notify()
 
+    def _arrived(self, event: Event) -> None:
+        if isinstance(event, ImageReceived):
+            self.images.append(event)
+        elif isinstance(event, AudioReceived):
+            self.audio.append(event)
+        self._put(event)
+
     def _run(self) -> None:
         try:
             self._read()
         except grpc.RpcError as error:
-            self._put(explain(error, self._profile))
+            self._put(self._meaning(error))
         except BaseException as error:
             self._put(error)
         else:
             self._put(_END)
+
+    def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
+        if self._cancelled:
+            return Cancelled("The generation was cancelled.")
+        meant = self._explained(error, self._profile)
+        if not isinstance(meant, Cancelled):
+            return meant
+        return ServerUnreachable(
+            f"The server at {self._profile.address} ended the generation: it stops, or somebody "
+            "cancelled it there. See that it runs, and generate again."
+        )
 
     def _read(self) -> None:
         first, start = self._prepare()
@@ -133,20 +171,23 @@ class Job:
             if self._cancelled:
                 raise Cancelled("The generation was cancelled.")
             call = self._call = start()
+        del start  # and with it the request's pictures
         fpzip_pool.warm_up()  # while the server works
-        reader = _Reader(self._profile)
+        delivery = self._delivery
+        room = self._room or Stack(frames.pictures(first.resolved))
+        reader = Reader(self._profile, room, Allowance(first.resolved, self._profile.address))
         try:
             for message in call:
-                for event in reader.events(message):
-                    if isinstance(event, ImageReceived):
-                        self.images.append(event)
-                    elif isinstance(event, AudioReceived):
-                        self.audio.append(event)
-                    self._put(event)
-        except DrawThingsError:
-            call.cancel()  # we stopped reading: the server need not go on
+                reader.read(message, delivery)
+            reader.finish()
+        except BaseException as error:
+            if isinstance(error, DrawThingsError):
+                call.cancel()  # we stopped reading: the server need not go on
+            delivery.finish()  # what arrived whole before
             raise
-        reader.finish()
+        delivery.finish()
+        if self._cancelled:
+            raise Cancelled("The generation was cancelled.")
         if not self.images:
             raise NoImages(
                 f"The server at {self._profile.address} finished without a picture: the "
@@ -156,10 +197,18 @@ class Job:
             )
 
 
-class AsyncEvents:
+class Source(Protocol[_E_co]):
+    """What has events to take: a Job, or several in a fleet.Run."""
+
+    def poll(self) -> Sequence[_E_co] | None: ...
+    def on_event(self, notify: Callable[[], None]) -> None: ...
+    def cancel(self) -> None: ...
+
+
+class AsyncEvents(Generic[_E_co]):
     """The events of a job, for the running asyncio loop."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Source[_E_co]) -> None:
         self._job = job
         self._loop = asyncio.get_running_loop()
         self._ready = asyncio.Event()
@@ -169,7 +218,7 @@ class AsyncEvents:
         with contextlib.suppress(RuntimeError):  # the loop is gone, nobody waits
             self._loop.call_soon_threadsafe(self._ready.set)
 
-    async def take(self, timeout_s: float | None = None) -> list[Event] | None:
+    async def take(self, timeout_s: float | None = None) -> Sequence[_E_co] | None:
         """Wait for events, at most `timeout_s`; an empty list if none came, None at the end.
 
         Raises the error that ended the job.
@@ -187,7 +236,7 @@ class AsyncEvents:
             self._ready.set()  # more may be there: look again at once
         return events
 
-    async def __aiter__(self) -> AsyncGenerator[Event, None]:
+    async def __aiter__(self) -> AsyncGenerator[_E_co, None]:
         """All events. Leaving the loop early, also by cancellation, cancels the job."""
         try:
             while (events := await self.take()) is not None:
@@ -195,102 +244,3 @@ class AsyncEvents:
                     yield event
         finally:
             self._job.cancel()
-
-
-@dataclass(slots=True)
-class _Assembler:
-    """Puts the pieces of one kind of tensor together (docs/protocol.md 5.4)."""
-
-    what: str
-    profile: ServerProfile
-    pieces: list[bytes] = field(default_factory=list)
-    size_bytes: int = 0
-
-    def add(self, parts: list[bytes], more: bool) -> Iterator[bytes]:
-        for part in parts:
-            self.pieces.append(part)
-            self.size_bytes += len(part)
-            if self.size_bytes > tensor.MAX_WIRE_BYTES:
-                raise ProtocolError(
-                    f"The server at {self.profile.address} sent {self.what} without an end."
-                )
-            if more:
-                return
-            whole = b"".join(self.pieces) if len(self.pieces) > 1 else self.pieces[0]
-            self.pieces.clear()
-            self.size_bytes = 0
-            yield whole
-
-    def finish(self) -> None:
-        if self.pieces:
-            raise ProtocolError(
-                f"The server at {self.profile.address} stopped in the middle of {self.what}: "
-                "the connection or the server broke; generate again."
-            )
-
-
-class _Reader:
-    """Turns response messages into events."""
-
-    def __init__(self, profile: ServerProfile) -> None:
-        self._images = _Assembler("a picture", profile)
-        self._audio = _Assembler("the sound", profile)
-        self._plan: dict[Stage, int] = {}
-        self._passed: dict[Stage, int] = {}
-        self._count = 0
-
-    def events(self, message: Any) -> Iterator[Event]:
-        if message.HasField("remoteDownload"):
-            remote = message.remoteDownload
-            yield RemoteDownload(
-                remote.bytesReceived, remote.bytesExpected, remote.item, remote.itemsExpected
-            )
-        for signpost in message.signposts:
-            stage, step = _signpost(signpost)
-            if stage is not None:
-                self._plan[stage] = max(step, 0)
-        if message.HasField("currentSignpost"):
-            stage, step = _signpost(message.currentSignpost)
-            if stage is not None:
-                yield self._progress(stage, step)
-        if message.HasField("previewImage"):
-            yield Preview(message.previewImage)
-        if message.HasField("downloadSize"):
-            yield DownloadSize(message.downloadSize)
-        more = message.chunkState == _wire.MORE_CHUNKS
-        scale = message.scaleFactor if message.HasField("scaleFactor") else 1
-        for data in self._images.add(list(message.generatedImages), more):
-            picture = pixels.wire_to_picture(tensor.decode(data))
-            yield ImageReceived(self._count, picture, max(scale, 1))
-            self._count += 1
-        for data in self._audio.add(list(message.generatedAudio), more):
-            yield AudioReceived(_sound(tensor.decode(data)))
-
-    def finish(self) -> None:
-        self._images.finish()
-        self._audio.finish()
-
-    def _progress(self, stage: Stage, step: int) -> Progress:
-        steps = self._plan.get(stage, 0) if stage in _SAMPLING else 0
-        step = min(max(step, 0), steps) if steps else 0
-        self._passed[stage] = max(self._passed.get(stage, 0), step if steps else 1)
-        units = {s: (n if s in _SAMPLING else 1) for s, n in self._plan.items()}
-        done = sum(min(count, units.get(s, 0)) for s, count in self._passed.items())
-        return Progress(stage, step, steps, done, max(sum(units.values()), 1))
-
-
-def _signpost(message: Any) -> tuple[Stage | None, int]:
-    name = message.WhichOneof("signpost")
-    if name is None:
-        return None, 0
-    arm = getattr(message, name)
-    return Stage(name), arm.step if Stage(name) in _SAMPLING else 0
-
-
-def _sound(samples: Any) -> Any:
-    if samples.ndim != 2 or samples.dtype.kind != "f":
-        raise ProtocolError(
-            f"The server sent sound of shape {list(samples.shape)}; it should be "
-            "[channels, samples]."
-        )
-    return samples

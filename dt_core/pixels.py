@@ -7,14 +7,15 @@ and not how an array becomes bytes (`tensor`).
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import halves
 from .errors import TensorError
+from .stack import Place
 
 __all__ = [
     "WirePicture",
@@ -49,24 +50,6 @@ class WirePicture:
     nonfinite: int
 
 
-def converted(array: NDArray[Any], dtype: type[np.float16] | type[np.float32]) -> NDArray[Any]:
-    """Convert between half and single floats, with torch if the program has it loaded.
-
-    NumPy needs 30 to 110 times as long. The result may be `array` itself.
-    """
-    torch = sys.modules.get("torch")
-    if array.dtype == dtype:
-        return array
-    if torch is None or array.dtype not in (np.float16, np.float32):
-        with np.errstate(all="ignore"):
-            return array.astype(dtype)
-    # torch warns of arrays that it could write to and must not.
-    source = np.require(array, requirements=("C", "W"))
-    target = torch.float16 if dtype is np.float16 else torch.float32
-    result: NDArray[Any] = torch.from_numpy(source).to(target).numpy()
-    return result
-
-
 def picture_to_wire(pixels: NDArray[Any]) -> HalfArray:
     """Make a request picture: float16 [1, height, width, 3], -1..1.
 
@@ -88,10 +71,8 @@ def scribble_to_wire(pixels: NDArray[Any]) -> HalfArray:
     """
     pixels = _three_channels(pixels)
     if pixels.dtype == np.uint8:
-        unit = pixels / np.float32(255)
-    else:
-        unit = np.fmin(np.fmax(pixels, 0), 1).astype(np.float32, copy=False)
-    return converted(unit, np.float16)[None]
+        pixels = pixels / np.float32(255)
+    return halves.to_half(pixels.astype(np.float32, copy=False), 1, 0, 0)[None]
 
 
 def depth_to_wire(gray: NDArray[Any]) -> HalfArray:
@@ -129,43 +110,47 @@ def mask_to_codes(coverage: NDArray[Any]) -> NDArray[np.uint8]:
     return codes
 
 
-def wire_to_picture(array: NDArray[Any]) -> WirePicture:
+def wire_to_picture(array: NDArray[Any], place: Place | None = None) -> WirePicture:
     """Take apart a picture of the server.
 
     `array` is float16 or float32, [1, height, width, C] or [height, width, C]. C = 1 is
     gray, 3 is RGB, all -1..1; 4 is **alpha**, 0..1, before RGB. Values outside are clamped.
+    `rgb` goes where `place` says.
 
     Raises:
         TensorError: another shape or type.
     """
-    pixels = array[0] if array.ndim == 4 and array.shape[0] == 1 else array
+    values = array[0] if array.ndim == 4 and array.shape[0] == 1 else array
     if (
-        pixels.ndim != 3
-        or pixels.shape[2] not in {1, 3, 4}
-        or pixels.dtype not in (np.float16, np.float32)
+        values.ndim != 3
+        or values.shape[2] not in {1, 3, 4}
+        or values.dtype not in (np.float16, np.float32)
     ):
         raise TensorError(
             f"The server sent an array of shape {list(array.shape)} and type {array.dtype}"
             " where a picture was expected."
         )
-    wide: FloatArray = converted(pixels, np.float32)
-    nonfinite = 0
-    # One pass tells whether there is any: an infinity or NaN spreads to the sum.
-    with np.errstate(all="ignore"):
-        clean = bool(np.isfinite(wide.sum()))
-    broken = None
-    if not clean:
-        broken = ~np.isfinite(wide)
-        nonfinite = int(broken.sum())
-    unit = _unit(wide[:, :, -3:], None if broken is None else broken[:, :, -3:])
+    height, width, channels = values.shape
+    rgb = place(height, width) if place else np.empty((height, width, 3), np.float32)
     alpha: FloatArray | None = None
-    if wide.shape[2] == 4:
-        alpha = np.clip(wide[:, :, 0], 0, 1)
-        if broken is not None:
+    if channels == 1:
+        gray = np.empty((height, width, 1), np.float32)
+        finite = halves.to_unit(values, 0.5, 0.5, gray)
+        np.copyto(rgb, gray)
+    elif channels == 3:
+        finite = halves.to_unit(values, 0.5, 0.5, rgb)
+    else:
+        alpha = np.empty((height, width), np.float32)
+        finite = halves.to_unit(values[:, :, 1:], 0.5, 0.5, rgb)
+        finite = halves.to_unit(values[:, :, 0], 1, 0, alpha) and finite
+    nonfinite = 0
+    if not finite:
+        broken = ~np.isfinite(values)
+        nonfinite = int(broken.sum())
+        rgb[np.broadcast_to(broken[:, :, -3:], rgb.shape)] = 0
+        if alpha is not None:
             alpha[broken[:, :, 0]] = 0
-    if unit.shape[2] == 1:
-        unit = np.repeat(unit, 3, axis=2)
-    return WirePicture(rgb=unit, alpha=alpha, nonfinite=nonfinite)
+    return WirePicture(rgb=rgb, alpha=alpha, nonfinite=nonfinite)
 
 
 def to_uint8(rgb: NDArray[Any]) -> NDArray[np.uint8]:
@@ -225,23 +210,7 @@ def _signed_half(pixels: NDArray[Any]) -> HalfArray:
         table = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
         looked_up: HalfArray = np.take(table.astype(np.float16), pixels)
         return looked_up
-    signed: FloatArray = np.multiply(pixels, 2, dtype=np.float32)
-    signed -= np.float32(1)
-    # fmax and fmin drop a NaN where clip would keep it.
-    np.fmax(signed, -1, out=signed)
-    np.fmin(signed, 1, out=signed)
-    return converted(signed, np.float16)
-
-
-def _unit(signed: FloatArray, broken: NDArray[np.bool_] | None) -> FloatArray:
-    """-1..1 to 0..1, into a new array; 0 where broken."""
-    with np.errstate(invalid="ignore"):  # signalling NaNs complain
-        unit: FloatArray = signed + np.float32(1)
-    unit *= np.float32(0.5)
-    np.clip(unit, 0, 1, out=unit)
-    if broken is not None:
-        unit[broken] = 0
-    return unit
+    return halves.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1)
 
 
 def _resampled(

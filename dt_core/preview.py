@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .pixels import converted
+from . import halves
 
 __all__ = ["PreviewRecipe", "audio_row_count", "latent_to_rgb", "rgb_to_latent"]
 
@@ -84,12 +84,15 @@ def audio_row_count(batch: int, width: int) -> int:
     return -(-((batch - 1) * 8 + 1) // (width * batch))
 
 
-def latent_to_rgb(latent: NDArray[Any], preview: PreviewRecipe) -> NDArray[np.uint8] | None:
+def latent_to_rgb(
+    latent: NDArray[Any], preview: PreviewRecipe, at_most: int | None = None
+) -> NDArray[np.uint8] | None:
     """Make previews: uint8 [N, H, W, 3].
 
     `latent` is float16 or float32 [N, h, w, C]; H and W are h and w, times the patch size
-    for pixel patches, less the audio rows. Values that are not finite become 0. Returns
-    None where there is no preview: no recipe, or another number of channels or dimensions.
+    for pixel patches, less the audio rows. Of more than `at_most` frames so many are made,
+    first and last among them. Values that are not finite become 0. Returns None where
+    there is no preview: no recipe, or another number of channels or dimensions.
     """
     if latent.ndim != 4 or 0 in latent.shape:
         return None
@@ -98,27 +101,29 @@ def latent_to_rgb(latent: NDArray[Any], preview: PreviewRecipe) -> NDArray[np.ui
     )
     if recipe is None or recipe.kind == "none":
         return None
-    batch, height, width, channels = latent.shape
+    batch, height, width, _ = latent.shape
     if recipe.audio_rows:
         height -= audio_row_count(batch, width)
         if height <= 0:
             return None
         latent = latent[:, :height]
-    values = converted(latent, np.float32)
+    if at_most is not None and batch > at_most:
+        latent = latent[np.linspace(0, batch - 1, at_most).round().astype(int)]
+    values = halves.to_single(latent)
     with np.errstate(all="ignore"):
         if recipe.kind == "pixel_patches":
-            levels = _unfold(values, recipe.patch) * np.float32(127.5) + np.float32(127.5)
-        else:
-            matrix, bias, _ = _arrays(recipe)
-            levels = (values.reshape(-1, channels) @ matrix + bias).reshape(batch, height, width, 3)
+            levels = values * np.float32(127.5)
+            levels += np.float32(127.5)
+            return _unfold(_to_bytes(levels), recipe.patch)
+        matrix, bias, _ = _arrays(recipe)
+        # Row by row: a product of that size would wake BLAS's threads, which cost more.
+        levels = values @ matrix
+        levels += bias
         if recipe.kind == "oklab":
             levels = _lab_to_levels(levels)
         if recipe.rounded:
             levels = np.rint(levels)
-        levels[~np.isfinite(levels)] = 0
-    np.clip(levels, 0, 255, out=levels)
-    rgb: NDArray[np.uint8] = levels.astype(np.uint8)
-    return rgb
+    return _to_bytes(levels).reshape(-1, height, width, 3)
 
 
 def rgb_to_latent(rgb: NDArray[Any], recipe: PreviewRecipe) -> NDArray[np.float32]:
@@ -156,11 +161,19 @@ def _arrays(recipe: PreviewRecipe) -> tuple[NDArray[np.float32], ...]:
     )
 
 
-def _unfold(values: NDArray[np.float32], patch: int) -> NDArray[np.float32]:
+def _to_bytes(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Cut off at whole levels from 0 to 255; changes `levels`."""
+    if not halves.are_finite(levels):
+        levels[~np.isfinite(levels)] = 0
+    np.clip(levels, 0, 255, out=levels)
+    return levels.astype(np.uint8)
+
+
+def _unfold(values: NDArray[np.uint8], patch: int) -> NDArray[np.uint8]:
     """[N, h, w, 3 * patch * patch] to [N, h * patch, w * patch, 3]."""
     batch, height, width, _ = values.shape
     cells = values.reshape(batch, height, width, 3, patch, patch)
-    pixels: NDArray[np.float32] = cells.transpose(0, 1, 4, 2, 5, 3)
+    pixels: NDArray[np.uint8] = cells.transpose(0, 1, 4, 2, 5, 3)
     return pixels.reshape(batch, height * patch, width * patch, 3)
 
 

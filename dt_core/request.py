@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,20 +150,19 @@ def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI
         chunked=True,
     )
     if request.image is not None:
-        message.image = blobs.add(_image(resolved, request.image, size))
+        blobs.put(_image(resolved, request.image, size), message, "image")
         if request.mask is not None:
-            codes = masks.to_codes(request.mask, request.image.size, size)
-            message.mask = blobs.add(codes, codec="zip")
+            blobs.put(masks.to_codes(request.mask, request.image.size, size), message, "mask")
     for name, tensors in hints.gather(resolved).items():
         hint = message.hints.add(hintType=name)
         for array, weight in tensors:
-            hint.tensors.add(tensor=blobs.add(array), weight=weight)
+            blobs.put(array, hint.tensors.add(weight=weight), "tensor")
     if request.audio_features:
         frames.check_audio_features(resolved, request.audio_features)
         hint = message.hints.add(hintType="audio")
         for array in request.audio_features:
-            hint.tensors.add(tensor=blobs.add(np.asarray(array, np.float32)), weight=1)
-    message.contents.extend(blobs.contents.values())
+            blobs.put(np.asarray(array, np.float32), hint.tensors.add(weight=1), "tensor")
+    message.contents.extend(blobs.contents())
     _describe(resolved, message.override)
     if secret:
         message.sharedSecret = secret
@@ -172,13 +173,31 @@ def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI
 class _Blobs:
     """Tensors by their SHA-256; each is sent once."""
 
-    contents: dict[bytes, bytes] = field(default_factory=dict)
+    _puts: list[tuple[bytes, Any, str]] = field(default_factory=list)
 
-    def add(self, array: NDArray[Any], codec: Literal["raw", "zip"] = "raw") -> bytes:
-        data = tensor.encode(array, codec)
-        digest = hashlib.sha256(data).digest()
-        self.contents.setdefault(digest, data)
-        return digest
+    def put(self, array: NDArray[Any], message: Any, name: str) -> None:
+        """Let the field of that name in `message` stand for an array, from `contents` on."""
+        self._puts.append((tensor.encode(array), message, name))
+
+    def contents(self) -> Iterable[bytes]:
+        digests = _digests([data for data, _, _ in self._puts])
+        contents: dict[bytes, bytes] = {}
+        for (data, message, name), digest in zip(self._puts, digests, strict=True):
+            setattr(message, name, digest)
+            contents.setdefault(digest, data)
+        return contents.values()
+
+
+def _digests(blobs: list[bytes]) -> list[bytes]:
+    """SHA-256 of each; side by side, because hashing lets other threads run."""
+
+    def digest(data: bytes) -> bytes:
+        return hashlib.sha256(data).digest()
+
+    if len(blobs) < 2:
+        return [digest(data) for data in blobs]
+    with ThreadPoolExecutor(min(len(blobs), os.cpu_count() or 1)) as threads:
+        return list(threads.map(digest, blobs))
 
 
 def _image(resolved: Resolved, first: Picture, size: Size) -> NDArray[Any]:
@@ -186,7 +205,8 @@ def _image(resolved: Resolved, first: Picture, size: Size) -> NDArray[Any]:
     pictures = (first, *resolved.request.frames)
     taken = pictures[: frames.leading(resolved, len(pictures))]
     fitted = [pixels.cover(picture.pixels, size.width, size.height) for picture in taken]
-    return np.concatenate([pixels.picture_to_wire(array) for array in fitted])
+    made = [pixels.picture_to_wire(array) for array in fitted]
+    return made[0] if len(made) == 1 else np.concatenate(made)
 
 
 def _control_of(row: ControlSettings) -> Control:

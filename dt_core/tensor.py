@@ -11,8 +11,9 @@ import enum
 import math
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +31,11 @@ __all__ = [
     "TensorHeader",
     "decode",
     "encode",
+    "lend",
     "read_header",
 ]
 
+_T = TypeVar("_T")
 Codec = Literal["raw", "zip", "fpzip"]
 Buffer = bytes | bytearray | memoryview
 
@@ -168,12 +171,31 @@ def decode(data: Buffer) -> NDArray[Any]:
         TensorError: the tensor is damaged, hostile or absurd; also if it is
             fpzip-compressed and fpzip is not installed.
     """
+    header = read_header(data)
+    if header.codec != "fpzip":
+        return lend(data, lambda values: values)
+    with np.errstate(all="ignore"):
+        return lend(data, lambda values: values.astype(header.dtype))
+
+
+def lend(data: Buffer, use: Callable[[NDArray[Any]], _T]) -> _T:
+    """Decode one serialized tensor for `use` only, which gets the array and may not keep it.
+
+    Saves the copy that `decode` makes of an fpzip result, and half floats in fpzip, which
+    has none, stay the float32 that they are there. The rest, and what is raised, is as there.
+    """
     view = memoryview(data).cast("B")
     header = read_header(view)
     payload = view[HEADER_BYTES:]
     if header.codec == "fpzip":
         _check_fpzip(payload, header)
-        return fpzip_pool.decode_payload(payload, header.shape, header.dtype)
+        # fpzip knows two types only (docs/protocol.md 3.4).
+        dtype = np.float64 if header.datatype is Datatype.F64 else np.float32
+        return fpzip_pool.decode_payload(payload, header.shape, dtype, use)
+    return use(_plain(payload, header))
+
+
+def _plain(payload: memoryview, header: TensorHeader) -> NDArray[Any]:
     if header.codec == "zip":
         payload = memoryview(_inflate(payload, header.size_bytes))
     elif len(payload) < header.size_bytes:
@@ -252,7 +274,7 @@ def encode(
 def _check_size(shape: tuple[int, ...], size_bytes: int) -> None:
     if size_bytes > MAX_BYTES:
         raise TensorError(
-            f"A tensor of shape {list(shape)} would take {size_bytes} bytes;"
+            f"A tensor of shape {list(shape)} would take {size_bytes / (1 << 20):.6g} MiB;"
             f" {MAX_BYTES >> 20} MiB is the most that is accepted."
         )
 

@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import grpc
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from . import _wire, channel
 from .errors import (
@@ -28,6 +26,11 @@ from .errors import (
     UploadFailed,
 )
 from .profile import ServerProfile
+
+if TYPE_CHECKING:
+    import grpc
+else:
+    from . import late_grpc as grpc
 
 CHUNK_BYTES = 1 << 20
 WINDOW = 50  # chunks on their way, as the app has

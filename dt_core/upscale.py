@@ -77,11 +77,13 @@ def plan(pictures: Sequence[Picture], wish: Upscaling, resolved: Resolved) -> Pl
     )
 
 
-def finished(results: Sequence[WirePicture], made: Plan) -> list[WirePicture]:
-    """The results without what was drawn out."""
+def finished(
+    results: Sequence[WirePicture], numbers: Sequence[int], made: Plan
+) -> list[WirePicture]:
+    """The results without what was drawn out; `numbers` says which request made each."""
     return [
-        _shown(result, request.size, size)
-        for result, request, size in zip(results, made.requests, made.shown, strict=False)
+        _shown(result, made.requests[number].size, made.shown[number])
+        for result, number in zip(results, numbers, strict=True)
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import halves
 from .choices import ControlInputType, ControlMode, LoraMode
 from .errors import RequestError
 from .profile import ServerProfile
@@ -73,7 +74,7 @@ class Picture:
         if pixels.shape[2] == 1:
             pixels = np.repeat(pixels, 3, axis=2)
         pixels = pixels[:, :, :3]
-        if not np.isfinite(pixels).all():
+        if not halves.are_finite(pixels):
             raise RequestError(
                 "A picture holds NaN or infinite values: look at the node that made it."
             )
@@ -138,7 +139,7 @@ def _layer(given: NDArray[Any]) -> FloatArray:
         raise RequestError(f"A mask needs the shape [height, width], not {list(layer.shape)}.")
     if layer.dtype == np.uint8:
         layer = layer.astype(np.float32) / 255
-    if not np.isfinite(layer).all():
+    if not halves.are_finite(layer):
         raise RequestError("A mask holds NaN or infinite values: look at the node that made it.")
     return _frozen(layer)
 

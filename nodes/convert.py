@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from ..dt_core import pixels
 from ..dt_core.pixels import WirePicture
+from ..dt_core.stack import joined
 from ..dt_core.values import Audio, Mask, Picture
 
 
 def image_to_pictures(image: torch.Tensor) -> tuple[Picture, ...]:
-    """Every picture of an IMAGE, [B, H, W, C] with values 0 to 1."""
+    """Every picture of an IMAGE, [B, H, W, C] with values 0 to 1; shares its memory."""
     batch = image.detach().to(device="cpu", dtype=torch.float32)
     return tuple(Picture(picture.numpy()) for picture in batch)
 
@@ -67,6 +68,9 @@ def pictures_to_image(pictures: Sequence[WirePicture]) -> torch.Tensor:
 
 
 def _stacked(arrays: Sequence[Any]) -> torch.Tensor:
+    together = joined(arrays)
+    if together is not None and together.flags.writeable:
+        return torch.from_numpy(together)
     height, width, channels = arrays[0].shape
     image = torch.empty((len(arrays), height, width, channels), dtype=torch.float32)
     for row, array in zip(image, arrays, strict=True):
@@ -77,7 +81,8 @@ def _stacked(arrays: Sequence[Any]) -> torch.Tensor:
 def pictures_to_mask(pictures: Sequence[WirePicture]) -> torch.Tensor:
     """The MASK of the transparent areas, float32 [B, H, W], 1 = transparent."""
     height, width = pictures[0].rgb.shape[:2]
-    mask = torch.zeros((len(pictures), height, width), dtype=torch.float32)
+    # NumPy's zeros take no memory until somebody writes to them; torch's do.
+    mask = torch.from_numpy(np.zeros((len(pictures), height, width), np.float32))
     for row, picture in zip(mask, pictures, strict=True):
         if picture.alpha is not None:
             alpha = pixels.resize(picture.alpha[:, :, None], width, height)[:, :, 0]

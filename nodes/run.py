@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..dt_core import frames
+from ..dt_core import fleet, frames
 from ..dt_core.batches import Plan
 from ..dt_core.catalog import Catalog
 from ..dt_core.client import Client
-from ..dt_core.errors import DrawThingsError, NoAnswer
+from ..dt_core.errors import DrawThingsError, NoAnswer, ServerUnreachable
 from ..dt_core.families import Family
+from ..dt_core.fleet import Answer, Left, Numbered
 from ..dt_core.job import AsyncEvents, Job
 from ..dt_core.pixels import WirePicture
 from ..dt_core.profile import ServerProfile
 from ..dt_core.request import GenerationRequest, Resolved, resolve
+from ..dt_core.stack import Stack
 from ..dt_core.values import Audio
 from . import clients, compat, lists
 from .display import Display
@@ -66,11 +70,13 @@ def facts_ui(facts: Sequence[str]) -> dict[str, Sequence[str]] | None:
 class Result:
     """What arrived, in order, and sentences about it for the user.
 
-    `seeds` has one for each picture. `frames_per_second` is None for still pictures.
+    `seeds` and `numbers`, those of the requests, have one for each picture.
+    `frames_per_second` is None for still pictures.
     """
 
     pictures: list[WirePicture]
     seeds: list[int]
+    numbers: list[int]
     audio: Audio | None
     frames_per_second: float | None
     plan: Plan
@@ -88,26 +94,19 @@ async def generate(
     Raises ComfyUI's interrupt if the user stops it, a DrawThingsError if it fails before
     the first picture. Pictures that arrived whole are delivered, with a note.
     """
-    client = clients.client(profile)
+    servers = [clients.client(member).sync for member in profile.members]
     Display.prepare(node_id)
-    resolved = await _watched(lambda: _resolve(client.sync, first))
+    client, resolved = await _watched(lambda: _resolve(servers, first))
     plan = planned(resolved)
-    display = Display(node_id, len(plan.requests))
-    jobs: list[Job] = []
-    for number, request in enumerate(plan.requests):
-        display.begin(number)
-        jobs.append(client.sync.generate(request))
-        try:
-            await _follow(jobs[-1], display)
-        except DrawThingsError as error:
-            arrived = sum(len(job.images) for job in jobs)
-            if not arrived:
-                raise
-            display.notes.append(f"Only {arrived} picture(s) arrived. {error}")
-            break
-    if client.sync.known_catalog is not None:
-        lists.learn(profile, client.sync.known_catalog)
-    pictures = [image.picture for job in jobs for image in job.images]
+    display = Display(node_id, len(plan.requests), len(servers))
+    if len(servers) == 1:
+        room = Stack(len(plan.requests) * frames.pictures(resolved))
+        answers = await _one_by_one(client, plan, room, display)
+    else:
+        answers = await _shared(servers, plan, display)
+    if client.known_catalog is not None:
+        lists.learn(profile, client.known_catalog)
+    pictures = [image.picture for answer in answers for image in answer.images]
     await display.finish(pictures[-1] if len(plan.requests) > 1 else pictures[0])
     notes = tuple(dict.fromkeys([*plan.notes, *display.notes, *_notes(pictures)]))
     for note in notes:
@@ -116,17 +115,75 @@ async def generate(
         pictures=pictures,
         seeds=[
             int(request.settings["seed"])
-            for request, job in zip(plan.requests, jobs, strict=False)
-            for _ in job.images
+            for request, answer in zip(plan.requests, answers, strict=False)
+            for _ in answer.images
         ],
-        audio=_sound(jobs, resolved.family),
+        numbers=[number for number, answer in enumerate(answers) for _ in answer.images],
+        audio=_sound(answers, resolved.family),
         frames_per_second=frames.per_second(resolved),
         plan=plan,
         notes=notes,
     )
 
 
-def _resolve(client: Client, request: GenerationRequest) -> Resolved:
+async def _one_by_one(client: Client, plan: Plan, room: Stack, display: Display) -> list[Answer]:
+    answers: list[Answer] = []
+    for number, request in enumerate(plan.requests):
+        display.begin(number)
+        job = client.generate(request, room)
+        answers.append(Answer(job.images, job.audio))
+        try:
+            await _follow(job, display)
+        except DrawThingsError as error:
+            _tell_what_is_missing(answers, error, display)
+            break
+        display.complete(number)
+    return answers
+
+
+async def _shared(servers: Sequence[Client], plan: Plan, display: Display) -> list[Answer]:
+    """Let several servers share the requests."""
+    run = fleet.Run(servers, plan.requests)
+    try:
+        events = AsyncEvents(run)
+        while (batch := await events.take(INTERRUPT_POLL_S)) is not None:
+            compat.raise_if_interrupted()
+            for number, said in itertools.groupby(batch, attrgetter("number")):
+                rows = list(said)
+                display.begin(number)
+                await display.show([row.event for row in rows if isinstance(row, Numbered)])
+                if run.answers[number].complete:
+                    display.complete(number)
+                for left in (row for row in rows if isinstance(row, Left)):
+                    display.notes.append(f"Went on without {left.address}. {left.error}")
+            if not batch:
+                await display.show([])
+    except DrawThingsError as error:
+        _tell_what_is_missing(run.answers, error, display)
+    finally:
+        run.cancel()
+    return run.answers
+
+
+def _tell_what_is_missing(
+    answers: Sequence[Answer], error: DrawThingsError, display: Display
+) -> None:
+    """A note beside the pictures that arrived. Raises the error if there are none."""
+    arrived = sum(len(answer.images) for answer in answers)
+    if not arrived:
+        raise error
+    display.notes.append(f"Only {arrived} picture(s) arrived. {error}")
+
+
+def _resolve(servers: Sequence[Client], request: GenerationRequest) -> tuple[Client, Resolved]:
+    """What the first server that answers makes of the request."""
+    for client in servers[:-1]:
+        with contextlib.suppress(ServerUnreachable):
+            return client, _resolved(client, request)
+    return servers[-1], _resolved(servers[-1], request)
+
+
+def _resolved(client: Client, request: GenerationRequest) -> Resolved:
     try:
         return resolve(request, client.catalog())
     except NoAnswer:  # it may be busy
@@ -171,9 +228,9 @@ async def _follow(job: Job, display: Display) -> None:
         job.cancel()
 
 
-def _sound(jobs: list[Job], family: Family | None) -> Audio | None:
-    """The sound of all jobs, one after the other."""
-    pieces = [piece.samples for job in jobs for piece in job.audio]
+def _sound(answers: Sequence[Answer], family: Family | None) -> Audio | None:
+    """The sound of all requests, one after the other."""
+    pieces = [piece.samples for answer in answers for piece in answer.audio]
     rate = family.audio_sample_rate if family is not None else None
     if not pieces or rate is None:
         return None

@@ -97,6 +97,6 @@ class DTUpscale(io.ComfyNode):
         with run.errors_in_words():
             first, plan = upscale.first(pictures, wish), partial(upscale.plan, pictures, wish)
             result = await run.generate(model.server, first, plan, cls.hidden.unique_id)
-        finished = upscale.finished(result.pictures, result.plan)
+        finished = upscale.finished(result.pictures, result.numbers, result.plan)
         notes = result.notes
         return io.NodeOutput(convert.pictures_to_image(finished), ui=run.notes_ui(notes))

@@ -14,10 +14,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import DrawThingsError
+from . import faults
 from .catalog import Catalog
 from .server import Simulator
 
 _DEFAULT_PORT = 7859
+_FAULTS = """faults: {"faults": [{"fault": "drop", "picture": 1, "times": 2}, ...]}
+  at=N               at message N of the answer, from 0 (the default)
+  picture=N          with the first message of picture N, from 0
+  times=N            for N calls, then no more (1); 0: for all
+  user="name"        only for requests of that user name
+  on="echo"          stall and status: on echo or files in place of generate
+A request whose user name is "fault:drop picture=1" brings its own, if --fault is given.
+The kinds, with their options and defaults:
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             response_compression=not options.no_response_compression,
             echo_on_queue=options.echo_on_queue,
             catalog=Catalog.load(options.models),
+            faults=_faults(options.fault),
         )
     except DrawThingsError as error:
         sys.stderr.write(f"{error}\n")
@@ -60,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m dt_core.simulator",
         description="A stand-in for a Draw Things server: same protocol, no models, pictures "
         "that show what was asked.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_FAULTS + faults.described(),
     )
     add = parser.add_argument
     add(
@@ -86,7 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--echo-on-queue", action="store_true", help="Echo waits for running generations")
     add("--step-delay", type=_seconds, default=0.0, metavar="SECONDS", help="time for each step")
     add("--models", metavar="FILE", help="JSON catalogue in place of the built-in one")
+    add("--fault", metavar="FILE", help="JSON of what is to go wrong, see below")
     return parser
+
+
+def _faults(path: str | None) -> faults.Script | None:
+    return faults.Script.from_json(Path(path).read_text(encoding="utf-8")) if path else None
 
 
 def _seconds(text: str) -> float:

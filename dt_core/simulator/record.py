@@ -10,12 +10,13 @@ from typing import Any, Literal
 from ..configuration import Configuration
 from .intake import Array, Hint
 
-Outcome = Literal["done", "empty", "cancelled", "refused"]
+Outcome = Literal["done", "empty", "cancelled", "refused", "failed"]
 
 
 @dataclass(slots=True, eq=False)
 class Record:
-    """One request. `outcome` is None until it ends; "empty" is an OK without pictures.
+    """One request. `outcome` is None until it ends; "empty" is an OK without pictures,
+    "failed" a status that the fault script asked for.
 
     `reason` says why it was refused or is empty. `sent` counts the messages that went out.
     """
@@ -49,6 +50,10 @@ class Ledger:
             for name, value in values.items():
                 setattr(record, name, value)
             self._changed.notify_all()
+
+    def forget(self) -> None:
+        with self._changed:
+            self.records = [record for record in self.records if record.outcome is None]
 
     def wait_for(self, wanted: Callable[[Record], bool], timeout_s: float) -> Record:
         """The first record that `wanted` accepts, now or within the time.

@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import grpc
@@ -25,15 +25,18 @@ import grpc
 from .. import _wire, config_codec
 from ..configuration import Configuration
 from ..errors import ServerError, SettingsError
-from . import generation
+from . import damage, generation
 from .catalog import Catalog
 from .certificate import own_certificate
 from .choosing import choose
+from .faults import Fault, Script
+from .hands import Hands, link_of, over
 from .intake import read_request
 from .notes import explain
 from .plan import make_plan
 from .queue import SerialQueue
 from .record import Ledger, Outcome, Record
+from .relay import Relay
 from .strict import PREFIX, first_trap
 from .upload import Failure, Store, Upload
 
@@ -41,7 +44,6 @@ log = logging.getLogger(__name__)
 
 MAX_RECEIVE_BYTES = 1 << 30
 _THREADS = 64  # a waiting generation holds one
-_FAILED = "unknown error processing request"
 _BAD_MESSAGE = "Message deserialization failed"
 _UNREADABLE = object()
 _OPTIONS = (
@@ -56,6 +58,8 @@ class Simulator:
 
     `certificate` and `private_key` are PEM; without them a TLS server makes its own.
     `step_delay` is in seconds, for every progress message of sampling.
+
+    With `faults` calls go wrong as written there, and connections run through a relay.
 
     Raises ServerError if the address cannot be used and TrustError if there is no
     certificate.
@@ -75,6 +79,7 @@ class Simulator:
         response_compression: bool = True,
         echo_on_queue: bool = False,
         catalog: Catalog | None = None,
+        faults: Script | None = None,
     ) -> None:
         self.catalog = catalog or Catalog.load()
         self.secret = secret
@@ -82,31 +87,39 @@ class Simulator:
         self.model_browser = model_browser
         self.response_compression = response_compression
         self.echo_on_queue = echo_on_queue
-        self.identifier = random.SystemRandom().getrandbits(64) or 1
+        self.identifier = _identifier()
         self.echo_count = 0
         self.certificate = certificate
         if tls and (certificate is None or private_key is None):
             self.certificate, private_key = own_certificate()
+        self.faults = faults
+        self._relay: Relay | None = None
         self._queue = SerialQueue()
         self._ledger = Ledger()
         self._store = Store()
-        self._stopping = threading.Event()
+        self._stopping = Event()
         self._pool = futures.ThreadPoolExecutor(_THREADS, "simulator")
         self._server = grpc.server(self._pool, options=_OPTIONS)
         self._server.add_generic_rpc_handlers((self._handlers(),))
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        name, relayed = target.rpartition(":")[0], faults is not None
+        if relayed:
+            target = "127.0.0.1:0"
         try:
             if tls:
                 pair = [(private_key or b"", self.certificate or b"")]
                 self.port = self._server.add_secure_port(target, grpc.ssl_server_credentials(pair))
             else:
                 self.port = self._server.add_insecure_port(target)
-        except RuntimeError:
+            if relayed:
+                self._relay = Relay(host, port, self.port, frames=not tls)
+                self.port = self._relay.port
+        except (RuntimeError, OSError):
             self.port = 0
         if not self.port:
             self._store.close()
-            raise ServerError(f"The simulator cannot listen on {target}: is the port in use?")
-        self.address = target.rpartition(":")[0] + f":{self.port}"
+            raise ServerError(f"The simulator cannot listen on {name}:{port}: is the port in use?")
+        self.address = f"{name}:{self.port}"
         self._server.start()
 
     def __enter__(self) -> Simulator:
@@ -119,6 +132,8 @@ class Simulator:
         """End all calls and close the socket. May be called again."""
         self._stopping.set()
         self._queue.close()
+        if self._relay is not None:
+            self._relay.close()
         self._server.stop(0).wait()
         self._pool.shutdown(wait=True)
         self._store.close()
@@ -128,10 +143,26 @@ class Simulator:
         """The generations so far, in order of arrival."""
         return tuple(self._ledger.records)
 
+    def forget(self) -> None:
+        """Drop the records of what has ended, so that a long run does not fill the memory."""
+        self._ledger.forget()
+
     @property
     def queue_length(self) -> int:
         """How many calls run or wait on the queue."""
         return self._queue.length
+
+    def restart(self) -> None:
+        """Be another process at the same address: connections break, the identifier changes.
+
+        Only with `faults`.
+        """
+        self.identifier = _identifier()
+        if self._relay is not None:
+            self._relay.cut_all()
+
+    def _powers(self, context: grpc.ServicerContext, gone: Event) -> Hands:
+        return Hands(self, link_of(self._relay, context), gone)
 
     @contextmanager
     def busy(self) -> Iterator[None]:
@@ -166,7 +197,7 @@ class Simulator:
                 method.name: kind(
                     behaviour,
                     request_deserializer=_lenient(method.parse_request),
-                    response_serializer=method.serialize,
+                    response_serializer=_or_bytes(method.serialize),
                 )
                 for method, kind, behaviour in table
             },
@@ -177,7 +208,7 @@ class Simulator:
             context.abort(grpc.StatusCode.INTERNAL, _BAD_MESSAGE)
         if not self._knows_secret(request):
             log.info("refused: wrong shared secret")
-            context.abort(grpc.StatusCode.INTERNAL, _FAILED)
+            context.abort(grpc.StatusCode.INTERNAL, damage.WRONG_SECRET)
 
     def _knows_secret(self, request: Any) -> bool:
         return not self.secret or request.sharedSecret == self.secret
@@ -186,12 +217,13 @@ class Simulator:
         if request is _UNREADABLE:
             context.abort(grpc.StatusCode.INTERNAL, _BAD_MESSAGE)
         self.echo_count += 1
+        faults = self._faulty(context, "echo")
         if self.echo_on_queue:
             with self._queue.turn():
-                return self._echo_reply(request)
-        return self._echo_reply(request)
+                return self._echo_reply(request, faults)
+        return self._echo_reply(request, faults)
 
-    def _echo_reply(self, request: Any) -> Any:
+    def _echo_reply(self, request: Any, faults: list[Fault]) -> Any:
         if not self._knows_secret(request):
             return _wire.EchoReply(sharedSecretMissing=True)
         reply = _wire.EchoReply(message=f"HELLO {request.name}", serverIdentifier=self.identifier)
@@ -199,10 +231,23 @@ class Simulator:
             files = self.files()
             reply.files.extend(sorted(name for name in files if name.lower().endswith(".ckpt")))
             reply.override.CopyFrom(self.catalog.with_files(files).to_override())
+        for fault in faults:
+            reply = damage.echo(fault, reply)
         return reply
+
+    def _faulty(self, context: grpc.ServicerContext, on: str) -> list[Fault]:
+        """The faults of a unary call; those that stop it do so here."""
+        faults = self.faults.take(on) if self.faults else []
+        try:
+            for fault in faults:
+                damage.in_place(fault, self._powers(context, over(context)))
+        except damage.Ended as ended:
+            context.abort(ended.code, ended.details)
+        return faults
 
     def _files_exist(self, request: Any, context: grpc.ServicerContext) -> Any:
         self._admit(request, context)
+        self._faulty(context, "files")
         files, hashed = self.files(), set(request.filesWithHash)
         return _wire.FileExistenceResponse(
             files=request.files,
@@ -236,16 +281,17 @@ class Simulator:
         self._ledger.add(record)
         outcome: Outcome = "cancelled"  # of a generator that grpc drops half-way
         reason = ""
-        gone = threading.Event()
-        if not context.add_callback(gone.set):
-            gone.set()
+        gone = over(context)
+        ended: damage.Ended | None = None
         try:
             configuration = config_codec.decode(request.configuration)
             self._ledger.change(record, configuration=configuration)
             with self._queue.turn() as is_open:
-                for response in self._run(record, configuration) if is_open else ():
-                    is_sampling = response.currentSignpost.WhichOneof("signpost") in _SLOW
-                    if self._pause(gone, is_sampling):
+                answers = self._run(record, configuration) if is_open else iter(())
+                for fault in self.faults.take("generate", request.user) if self.faults else ():
+                    answers = damage.answers(fault, answers, self._powers(context, gone))
+                for response in answers:
+                    if self._pause(gone, _is_sampling(response)):
                         break
                     yield response
                     self._ledger.change(record, sent=record.sent + 1)
@@ -255,15 +301,19 @@ class Simulator:
                         reason = record.reason
         except (_Refusal, SettingsError) as error:
             outcome, reason = "refused", PREFIX + str(error)
+        except damage.Ended as error:
+            ended, outcome, reason = error, "failed", error.details
         finally:
             self._ledger.change(record, outcome=outcome, reason=reason)
             log.info("%s%s", outcome, f": {reason}" if reason else "")
+        if ended is not None:
+            context.abort(ended.code, ended.details)
         if outcome == "refused":
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, reason)
         if outcome == "cancelled" and self._stopping.is_set():
             context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
 
-    def _pause(self, gone: threading.Event, is_sampling: bool) -> bool:
+    def _pause(self, gone: Event, is_sampling: bool) -> bool:
         """Take the time of one progress message; whether the client has left."""
         if is_sampling and self.step_delay > 0:
             gone.wait(self.step_delay)
@@ -295,6 +345,16 @@ class _Refusal(Exception):
 _SLOW = frozenset({"sampling", "secondPassSampling"})
 
 
+def _identifier() -> int:
+    return random.SystemRandom().getrandbits(64) or 1
+
+
+def _is_sampling(response: Any) -> bool:
+    if isinstance(response, bytes):  # of a fault
+        return False
+    return response.currentSignpost.WhichOneof("signpost") in _SLOW
+
+
 def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     """_UNREADABLE in place of an exception, so that the status is the real server's."""
 
@@ -305,3 +365,8 @@ def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return _UNREADABLE
 
     return read
+
+
+def _or_bytes(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Bytes of a fault go out as they are."""
+    return lambda message: message if isinstance(message, bytes) else serialize(message)

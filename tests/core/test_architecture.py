@@ -14,7 +14,7 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 
 STANDARD_NAMES = {"nodes", "dt_core", "proto", "drawthings"}
 CORE_MAY_USE = {"grpc", "google", "flatbuffers", "fpzip", "numpy", "PIL", "cryptography"}
-SEES_THE_WIRE = {"client", "job", "catalog", "request", "upload"}
+SEES_THE_WIRE = {"client", "reading", "catalog", "request", "upload"}
 CLIENT_SIDE = {"client", "job", "request", "preflight", "channel", "tls", "secret_store", "events"}
 
 

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="looks at files and signals")
 
 
-def picture(side: int = 48, seed: int = 0, dtype: str = "float16") -> np.ndarray:
+def picture(side: int = 48, seed: int = 0, dtype: str = "float32") -> np.ndarray:
     random = np.random.default_rng(seed)
     ramp = np.linspace(-1, 1, side * side * 3).reshape(1, side, side, 3)
     return (ramp + random.normal(0, 0.01, ramp.shape)).astype(dtype)
@@ -83,12 +83,12 @@ def pool() -> Iterator[Pool]:
 
 
 @pytest.mark.parametrize("mode", ["direct", "portable"])
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_both_ways_to_call_fpzip_give_the_same_bits(mode: str, dtype: str) -> None:
     pool = Pool(1, mode=mode)
     array = picture(dtype=dtype)
     try:
-        result = pool.decode(payload_of(array), array.shape, dtype)
+        result = pool.decode(payload_of(array), array.shape, dtype, np.array)
         assert result.tobytes() == array.tobytes()
         assert (result.shape, result.dtype) == (array.shape, array.dtype)
         assert result.flags.owndata
@@ -104,7 +104,7 @@ def test_a_stream_without_its_end_is_an_error_either_way(mode: str, missing: int
     array = picture()
     try:
         with pytest.raises(TensorError, match="damaged"):
-            pool.decode(payload_of(array)[:-missing], array.shape, "float16")
+            pool.decode(payload_of(array)[:-missing], array.shape, "float32", np.array)
     finally:
         pool.shutdown()
 
@@ -112,11 +112,11 @@ def test_a_stream_without_its_end_is_an_error_either_way(mode: str, missing: int
 def test_after_a_damaged_picture_the_next_one_is_decoded_by_a_fresh_child(pool: Pool) -> None:
     array = picture()
     payload = payload_of(array)
-    pool.decode(payload, array.shape, "float16")
+    pool.decode(payload, array.shape, "float32", np.array)
     (before,) = pool.process_ids()
     with pytest.raises(TensorError, match=r"The picture's compressed data is damaged"):
-        pool.decode(damaged(payload), array.shape, "float16")
-    assert pool.decode(payload, array.shape, "float16").tobytes() == array.tobytes()
+        pool.decode(damaged(payload), array.shape, "float32", np.array)
+    assert pool.decode(payload, array.shape, "float32", np.array).tobytes() == array.tobytes()
     assert before not in pool.process_ids()
 
 
@@ -125,10 +125,10 @@ def test_a_child_that_died_while_idle_is_replaced_unnoticed(pool: Pool) -> None:
     array = picture()
     payload = payload_of(array)
     for _ in range(2):
-        pool.decode(payload, array.shape, "float16")
+        pool.decode(payload, array.shape, "float32", np.array)
         (child,) = pool.process_ids()
         os.kill(child, signal.SIGKILL)
-        result = pool.decode(payload, array.shape, "float16")
+        result = pool.decode(payload, array.shape, "float32", np.array)
         assert result.tobytes() == array.tobytes()
         assert child not in pool.process_ids()
 
@@ -149,10 +149,13 @@ def test_a_child_that_takes_too_long_is_killed(
     monkeypatch.setattr(fpzip_pool, "TIMEOUT_BASE_S", 0.2)
     array = picture()
     with pytest.raises(TensorError, match="never ended"):
-        pool.decode(payload_of(array), array.shape, "float16")
+        pool.decode(payload_of(array), array.shape, "float32", np.array)
     assert pool.process_ids() == []
     monkeypatch.undo()
-    assert pool.decode(payload_of(array), array.shape, "float16").tobytes() == array.tobytes()
+    assert (
+        pool.decode(payload_of(array), array.shape, "float32", np.array).tobytes()
+        == array.tobytes()
+    )
 
 
 def test_threads_decode_at_the_same_time_in_different_children(pool: Pool) -> None:
@@ -160,7 +163,7 @@ def test_threads_decode_at_the_same_time_in_different_children(pool: Pool) -> No
     payloads = [payload_of(array) for array in pictures]
 
     def decode(index: int) -> bytes:
-        return pool.decode(payloads[index], pictures[index].shape, "float16").tobytes()
+        return pool.decode(payloads[index], pictures[index].shape, "float32", np.array).tobytes()
 
     with ThreadPoolExecutor(4) as threads:
         results = list(threads.map(decode, list(range(8)) * 4))
@@ -175,7 +178,7 @@ def test_a_damaged_picture_does_not_disturb_its_neighbours(pool: Pool) -> None:
     def decode(index: int) -> bool:
         try:
             data = damaged(payload) if index % 3 == 0 else payload
-            return pool.decode(data, array.shape, "float16").tobytes() == array.tobytes()
+            return pool.decode(data, array.shape, "float32", np.array).tobytes() == array.tobytes()
         except TensorError:
             return False
 
@@ -186,8 +189,8 @@ def test_a_damaged_picture_does_not_disturb_its_neighbours(pool: Pool) -> None:
 
 def test_a_result_does_not_change_when_the_next_one_arrives(pool: Pool) -> None:
     first, second = picture(seed=1), picture(seed=2)
-    result = pool.decode(payload_of(first), first.shape, "float16")
-    pool.decode(payload_of(second), second.shape, "float16")
+    result = pool.decode(payload_of(first), first.shape, "float32", np.array)
+    pool.decode(payload_of(second), second.shape, "float32", np.array)
     assert result.tobytes() == first.tobytes()
 
 
@@ -197,7 +200,7 @@ def test_warming_up_starts_children_that_then_do_the_work(pool: Pool) -> None:
     assert len(children) == 2
     pool.warm_up()
     array = picture()
-    pool.decode(payload_of(array), array.shape, "float16")
+    pool.decode(payload_of(array), array.shape, "float32", np.array)
     assert set(pool.process_ids()) == children
 
 
@@ -207,7 +210,9 @@ def test_idle_children_are_stopped_and_come_back_when_needed() -> None:
     payload = payload_of(array)
     try:
         for _ in range(2):
-            assert pool.decode(payload, array.shape, "float16").tobytes() == array.tobytes()
+            assert (
+                pool.decode(payload, array.shape, "float32", np.array).tobytes() == array.tobytes()
+            )
             until(lambda: not pool.process_ids())
     finally:
         pool.shutdown()
@@ -218,10 +223,10 @@ def test_neither_files_nor_processes_stay_behind() -> None:
     pool = Pool(2)
     array = picture()
     payload = payload_of(array)
-    pool.decode(payload, array.shape, "float16")
+    pool.decode(payload, array.shape, "float32", np.array)
     with contextlib.suppress(TensorError):
-        pool.decode(damaged(payload), array.shape, "float16")
-    pool.decode(payload, array.shape, "float16")
+        pool.decode(damaged(payload), array.shape, "float32", np.array)
+    pool.decode(payload, array.shape, "float32", np.array)
     # The memory loses its name as soon as the child has it.
     assert shared_files(os.getpid()) == []
     children = pool.process_ids()
@@ -234,8 +239,9 @@ def test_neither_files_nor_processes_stay_behind() -> None:
 @pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), signal.SIGKILL)"])
 def test_children_end_with_the_program_however_it_ends(end: str) -> None:
     script = f"""
-        import os, runpy, signal, sys
-        runpy.run_path({str(ROOT / "tests" / "conftest.py")!r})
+        import os, signal, sys, types
+        pack = sys.modules["drawthings"] = types.ModuleType("drawthings")
+        pack.__path__ = [{str(ROOT)!r}]
         from drawthings.dt_core import fpzip_pool, tensor
         import numpy as np
         array = np.zeros((1, 32, 32, 3), np.float16)
@@ -265,7 +271,7 @@ def test_a_missing_fpzip_says_what_to_install(pool: Pool, monkeypatch: pytest.Mo
     )
     array = picture()
     with pytest.raises(TensorError, match=re.escape(fpzip_pool.INSTALL_FPZIP)):
-        pool.decode(payload_of(array), array.shape, "float16")
+        pool.decode(payload_of(array), array.shape, "float32", np.array)
     pool.warm_up()
     assert pool.process_ids() == []
 
@@ -279,7 +285,7 @@ def test_an_fpzip_that_cannot_be_imported_says_what_to_install(
     monkeypatch.setattr(fpzip_pool, "_WORKER", broken)
     array = picture()
     with pytest.raises(TensorError, match=r"another_planet.*--no-response-compression"):
-        pool.decode(payload_of(array), array.shape, "float16")
+        pool.decode(payload_of(array), array.shape, "float32", np.array)
 
 
 def test_children_that_die_at_once_are_not_started_for_ever(
@@ -290,7 +296,7 @@ def test_children_that_die_at_once_are_not_started_for_ever(
     monkeypatch.setattr(fpzip_pool, "_WORKER", script)
     array = picture()
     with pytest.raises(TensorError, match="die as soon as they start"):
-        pool.decode(payload_of(array), array.shape, "float16")
+        pool.decode(payload_of(array), array.shape, "float32", np.array)
 
 
 @posix_only
@@ -308,6 +314,6 @@ def test_a_full_shared_memory_falls_back_to_the_temporary_folder(
 
     monkeypatch.setattr(fpzip_pool, "_map_file_in", full_memory)
     array = picture()
-    result = pool.decode(payload_of(array), array.shape, "float16")
+    result = pool.decode(payload_of(array), array.shape, "float32", np.array)
     assert result.tobytes() == array.tobytes()
     assert folders[-1] == tempfile.gettempdir()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -160,32 +158,3 @@ def test_cover_cuts_the_centre_of_the_right_shape() -> None:
     tall = pixels.cover(picture.transpose(1, 0, 2), 64, 64)
     assert tall.shape == (64, 64, 3)
     np.testing.assert_allclose(tall, 1, atol=1e-6)
-
-
-class _FakeTorchArray:
-    """As much of a torch tensor as the conversion touches."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        assert array.flags.writeable, "torch warns of arrays it must not write to"
-        self._array = array
-
-    def to(self, dtype: type) -> _FakeTorchArray:
-        return _FakeTorchArray(self._array.astype(dtype))
-
-    def numpy(self) -> np.ndarray:
-        return self._array
-
-
-def test_torch_converts_half_floats_where_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[np.dtype] = []
-
-    def from_numpy(array: np.ndarray) -> _FakeTorchArray:
-        calls.append(array.dtype)
-        return _FakeTorchArray(array)
-
-    torch = types.SimpleNamespace(float16=np.float16, float32=np.float32, from_numpy=from_numpy)
-    monkeypatch.setitem(sys.modules, "torch", torch)  # type: ignore[arg-type]
-    wire = pixels.picture_to_wire(np.full((2, 2, 3), 0.75, np.float32))
-    wire.flags.writeable = False
-    assert (pixels.wire_to_picture(wire).rgb == 0.75).all()
-    assert calls == [np.float32, np.float16]

@@ -49,7 +49,7 @@ def test_a_picture_is_sent_whole_on_the_grid_at_strength_0() -> None:
 def test_what_was_drawn_out_is_cut_off_at_the_results_scale() -> None:
     made = planned([picture()], wish(upscaler="x4.ckpt"), catalog())
     result = pixels.WirePicture(np.zeros((512, 512, 3), np.float32), None, 0)
-    (cut,) = upscale.finished([result], made)
+    (cut,) = upscale.finished([result], [0], made)
     assert cut.rgb.shape == (280, 400, 3)
 
 
@@ -61,7 +61,7 @@ def test_a_restoring_model_runs_on_the_picture_enlarged() -> None:
     assert "upscaler" not in one.settings
     assert any("not used" in note for note in made.notes)
     result = pixels.WirePicture(np.zeros((192, 256, 3), np.float32), None, 0)
-    assert upscale.finished([result], made)[0].rgb.shape == (140, 200, 3)
+    assert upscale.finished([result], [0], made)[0].rgb.shape == (140, 200, 3)
 
 
 def test_without_anything_to_do_it_with_a_sentence_says_so() -> None:

@@ -19,7 +19,7 @@ SCHEMA = ROOT / "dt_core" / "_wire" / "schema.binpb"
 ROUND_TRIPS = """
 import sys
 import tests.conftest
-from drawthings.dt_core import _wire
+from drawthings.dt_core._wire import messages as _wire
 
 def fill(message, depth=0):
     for field in message.DESCRIPTOR.fields:
@@ -103,7 +103,7 @@ def test_the_stored_schema_is_what_the_proto_file_says() -> None:
 
 
 def test_every_method_of_the_service_is_offered() -> None:
-    from drawthings.dt_core import _wire
+    from drawthings.dt_core._wire import messages as _wire
 
     (service,) = _compiled().file[0].service
     ours = {value for value in vars(_wire).values() if isinstance(value, _wire.Method)}

@@ -1,0 +1,38 @@
+"""The library as scripts know it: one client, one configuration, PNG files out."""
+
+from __future__ import annotations
+
+from .client import AsyncDrawThingsClient, DrawThingsClient
+from .config import ControlNetConfig, ImageGenerationConfig, LoRAConfig
+from .models import ModelMetadata, latent_info
+from .pictures import encode_image_to_tensor, save_images
+from .running import (
+    GeneratedImage,
+    GenerationDownload,
+    GenerationEvent,
+    GenerationPreview,
+    GenerationProgress,
+    GenerationStarted,
+    ServerLeft,
+)
+from .telling import DrawThingsWarning
+
+__all__ = [
+    "AsyncDrawThingsClient",
+    "ControlNetConfig",
+    "DrawThingsClient",
+    "DrawThingsWarning",
+    "GeneratedImage",
+    "GenerationDownload",
+    "GenerationEvent",
+    "GenerationPreview",
+    "GenerationProgress",
+    "GenerationStarted",
+    "ImageGenerationConfig",
+    "LoRAConfig",
+    "ModelMetadata",
+    "ServerLeft",
+    "encode_image_to_tensor",
+    "latent_info",
+    "save_images",
+]

@@ -1,0 +1,223 @@
+"""The arguments of `generate_image` as one order: pictures, hints and descriptions of models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..batches import Batch
+from ..catalog import Catalog
+from ..choices import ControlInputType
+from ..client import Client
+from ..configuration import Configuration
+from ..errors import RequestError, SettingsError
+from ..hints import input_kind
+from ..preflight import idle
+from ..request import GenerationRequest, resolve
+from ..values import Control, Mask, Picture, Reference
+from .config import ImageGenerationConfig
+from .pictures import PictureLike, as_mask, as_picture
+
+Hints = Mapping[str, Any] | Iterable[Any]
+
+# Keys of `metadata_override`, and what a catalogue calls them.
+_KINDS = {
+    "models": "models",
+    "loras": "loras",
+    "controlnets": "controls",
+    "controls": "controls",
+    "textualinversions": "embeddings",
+    "embeddings": "embeddings",
+    "upscalers": "upscalers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A picture for the controls of one kind, "depth" or another of ControlInputType.
+
+    "shuffle" pictures are references. `weight` counts for those only.
+    """
+
+    kind: ControlInputType
+    picture: Picture
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a script asks for; `order` makes a batch of it for a server's catalogue."""
+
+    settings: Configuration
+    untouched: frozenset[str]
+    prompt: str
+    negative_prompt: str
+    image: Picture | None
+    mask: Mask | None
+    loras: tuple[Any, ...]
+    controls: tuple[Control, ...]
+    references: tuple[Reference, ...]
+    hints: tuple[Hint, ...]
+
+    @classmethod
+    def of(
+        cls,
+        prompt: str,
+        config: ImageGenerationConfig,
+        negative_prompt: str,
+        input_image: PictureLike | None,
+        mask_image: PictureLike | None,
+        references: Sequence[PictureLike],
+        hints: Hints | None,
+    ) -> Asked:
+        """Read all pictures and check all values.
+
+        Raises RequestError and SettingsError.
+        """
+        if mask_image is not None and input_image is None:
+            raise RequestError("A mask needs the picture that it belongs to: give input_image.")
+        read = _hints(hints)
+        shuffled = [
+            Reference(hint.picture, hint.weight)
+            for hint in read
+            if hint.kind is ControlInputType.SHUFFLE
+        ]
+        return cls(
+            settings=config.to_configuration(),
+            untouched=frozenset(config.untouched()),
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            image=None if input_image is None else as_picture(input_image),
+            mask=None if mask_image is None else as_mask(mask_image),
+            loras=tuple(lora.to_lora() for lora in config.loras),
+            controls=tuple(control.to_control() for control in config.controls),
+            references=(*(Reference(as_picture(one)) for one in references), *shuffled),
+            hints=tuple(hint for hint in read if hint.kind is not ControlInputType.SHUFFLE),
+        )
+
+    def order(self, catalog: Catalog) -> Batch:
+        """The batch, with each hint at the control that it is for."""
+        controls = list(self.controls)
+        for hint in self.hints:
+            place = next(
+                (
+                    index
+                    for index, control in enumerate(controls)
+                    if control.file
+                    and control.picture is None
+                    and _takes(control, catalog, hint.kind)
+                ),
+                None,
+            )
+            if place is None:
+                controls.append(Control("", input_type=hint.kind, picture=hint.picture))
+            else:
+                controls[place] = replace(controls[place], picture=hint.picture)
+        request = GenerationRequest(
+            settings=self.settings,
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            loras=self.loras,
+            controls=tuple(controls),
+            references=self.references,
+        )
+        images = () if self.image is None else (self.image,)
+        batch = Batch(request, images, () if self.mask is None else (self.mask,))
+        # A default that the model does not read is nobody's wish: no warning because of it.
+        nothing = idle.reasons(resolve(batch.at(0), catalog)).keys() & self.untouched
+        wished = self.settings.without(*(nothing & self.settings.explicit.keys()))
+        return replace(batch, request=replace(request, settings=wished))
+
+
+def _takes(control: Control, catalog: Catalog, kind: ControlInputType) -> bool:
+    own = input_kind(control, catalog)
+    return own == kind.hint_name or (own != "" and kind is ControlInputType.CUSTOM) or not own
+
+
+def _hints(given: Hints | None) -> tuple[Hint, ...]:
+    """Hints from {"depth": picture or pictures}, or from (kind, picture[, weight]) and mappings."""
+    if given is None:
+        return ()
+    rows: Iterable[Any] = given.items() if isinstance(given, Mapping) else given
+    found: list[Hint] = []
+    for row in rows:
+        if isinstance(row, Hint):
+            found.append(row)
+            continue
+        if isinstance(row, Mapping):
+            kind = row.get("hint_type", row.get("type"))
+            pictures, weight = row.get("image", row.get("picture")), row.get("weight", 1.0)
+        elif isinstance(row, Sequence) and not isinstance(row, str) and len(row) in {2, 3}:
+            kind, pictures, *rest = row
+            weight = rest[0] if rest else 1.0
+        else:
+            kind = pictures = None
+            weight = 1.0
+        if kind is None or pictures is None:
+            raise RequestError(
+                'A hint must name its kind and picture: {"depth": picture}, or a list of '
+                '("depth", picture, weight).'
+            )
+        many = pictures if isinstance(pictures, (list, tuple)) else [pictures]
+        found.extend(Hint(_kind(kind), as_picture(one), float(weight)) for one in many)
+    return tuple(found)
+
+
+def _kind(name: Any) -> ControlInputType:
+    kind = ControlInputType.from_label(name if isinstance(name, str) else int(name))
+    if not kind:
+        raise SettingsError("A hint needs a kind such as depth, pose or shuffle.")
+    return kind
+
+
+class DescribingClient(Client):
+    """A client that adds descriptions of files to what the server tells of itself."""
+
+    extra: Catalog = Catalog()
+
+    def catalog(self, max_age_s: float = 60.0) -> Catalog:
+        told = super().catalog(max_age_s)
+        extra = self.extra
+        return replace(
+            told,
+            models=_first(extra.models, told.models),
+            loras=_first(extra.loras, told.loras),
+            controls=_first(extra.controls, told.controls),
+            embeddings=_first(extra.embeddings, told.embeddings),
+            upscalers=_first(extra.upscalers, told.upscalers),
+        )
+
+
+def _first(mine: tuple[Any, ...], told: tuple[Any, ...]) -> tuple[Any, ...]:
+    files = {row.file for row in mine}
+    return (*mine, *(row for row in told if row.file not in files))
+
+
+def described(override: Any) -> Catalog:
+    """A catalogue of `metadata_override`: a mapping or message with lists of descriptions.
+
+    Its lists (models, loras, controlNets, textualInversions, upscalers) are lists of objects
+    or the JSON of one. Raises SettingsError for anything else.
+    """
+    data: dict[str, Any] = {}
+    if isinstance(override, Mapping):
+        named = override.items()
+    else:
+        keys = ("models", "loras", "controlNets", "textualInversions", "upscalers")
+        named = {key: getattr(override, key, b"") for key in keys}.items()
+    for key, rows in named:
+        kind = _KINDS.get(str(key).replace("_", "").lower())
+        if kind is None:
+            raise SettingsError(f"metadata_override knows no {key!r}: {', '.join(_KINDS)}.")
+        try:
+            listed = json.loads(rows or b"[]") if isinstance(rows, (bytes, str)) else rows
+        except ValueError:
+            listed = None
+        if not isinstance(listed, (list, tuple)):
+            raise SettingsError(
+                f"metadata_override[{key!r}] must be a list of objects, or its JSON."
+            )
+        data[kind] = [dict(row) for row in listed]
+    return Catalog.from_json(data)

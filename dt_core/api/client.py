@@ -1,0 +1,373 @@
+"""`DrawThingsClient` and its asyncio twin: a picture in one call, for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from ..catalog import Catalog, LoraInfo, Model
+from ..client import Client
+from ..errors import SettingsError
+from ..job import AsyncEvents, Job
+from ..known_servers import KnownServers
+from ..profile import ServerProfile, TlsMode, default_profile
+from .asked import Asked, DescribingClient, Hints, described
+from .config import ImageGenerationConfig
+from .models import latent_info
+from .pictures import PictureLike, save_images
+from .running import (
+    GeneratedImage,
+    GenerationEvent,
+    GenerationPreview,
+    GenerationProgress,
+    GenerationStarted,
+    ServerLeft,
+    Work,
+)
+from .telling import warn
+
+ProgressCallback = Callable[[str, int], Any]
+PreviewCallback = Callable[[bytes], Any]
+
+_told_of_compression = False
+
+
+def profile_of(
+    server_address: str | None, insecure: bool, verify_ssl: bool, ssl_cert_path: Any
+) -> ServerProfile:
+    """The server that these arguments mean.
+
+    Raises SettingsError for an address that cannot be and for arguments that contradict.
+    """
+    if insecure and (verify_ssl or ssl_cert_path):
+        raise SettingsError("insecure means no TLS: leave out verify_ssl and ssl_cert_path.")
+    if server_address is None and not (insecure or verify_ssl or ssl_cert_path):
+        return default_profile()
+    address = default_profile().address if server_address is None else server_address
+    if insecure:
+        return ServerProfile(address, TlsMode.PLAIN)
+    if ssl_cert_path:
+        return ServerProfile(address, TlsMode.AUTHORITY, ca_file=os.fspath(ssl_cert_path))
+    return ServerProfile(address, TlsMode.SYSTEM if verify_ssl else TlsMode.TLS)
+
+
+class DrawThingsClient:
+    """A Draw Things server for scripts, or several that share the work.
+
+        with DrawThingsClient("my-mac.local:7859") as client:
+            images = client.generate_image("a lighthouse", ImageGenerationConfig(MODEL))
+
+    `server_address` is "host", "host:port", "[IPv6]:port", or several with commas; without
+    one DRAWTHINGS_SERVER counts, else localhost:7859. TLS is used, with the certificate that
+    the server showed first; `insecure` is plain TCP, `verify_ssl` asks for a certificate of
+    a system authority, `ssl_cert_path` is a PEM file with an authority to trust.
+    `shared_secret` is the server's password, by default DRAWTHINGS_SECRET.
+    `enable_compression` has no effect: servers refuse compressed messages.
+
+    Connects when first used. Every method raises the errors of `dt_core.errors`, each one
+    a sentence.
+    """
+
+    def __init__(
+        self,
+        server_address: str | None = None,
+        insecure: bool = False,
+        verify_ssl: bool = False,
+        ssl_cert_path: str | os.PathLike[str] | None = None,
+        enable_compression: bool = False,
+        *,
+        shared_secret: str | None = None,
+        known: KnownServers | None = None,
+    ) -> None:
+        global _told_of_compression
+        if enable_compression and not _told_of_compression:
+            _told_of_compression = True
+            warn("enable_compression has no effect: servers refuse compressed messages.")
+        self.profile = profile_of(server_address, insecure, verify_ssl, ssl_cert_path)
+        self._secret = shared_secret or os.environ.get("DRAWTHINGS_SECRET") or None
+        self._known = known
+        self.clients: tuple[Client, ...] = self._clients(Client)
+
+    def __repr__(self) -> str:
+        return f"DrawThingsClient({','.join(self.profile.addresses)!r})"
+
+    def __enter__(self) -> DrawThingsClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another one."""
+        from .. import channel
+
+        for profile in self.profile.members:
+            channel.forget(profile)
+
+    def generate_image(
+        self,
+        prompt: str,
+        config: ImageGenerationConfig,
+        negative_prompt: str = "",
+        scale_factor: int = 1,
+        input_image: PictureLike | None = None,
+        mask_image: PictureLike | None = None,
+        hints: Hints | None = None,
+        metadata_override: Any = None,
+        progress_callback: ProgressCallback | None = None,
+        preview_callback: PreviewCallback | None = None,
+        *,
+        references: Sequence[PictureLike] = (),
+    ) -> list[bytes]:
+        """The pictures as PNG files, in order; of a video its frames.
+
+        The files hold what made them, as the Draw Things app reads it. Pictures go in as
+        PIL pictures, paths, bytes of a file or arrays. Of `mask_image` white is repainted
+        and black kept. `references` are what edit models look at. `hints` are pictures for
+        controls, {"depth": picture}. `metadata_override` describes files that the server
+        does not describe itself. `scale_factor` must be 1.
+
+        `progress_callback` gets the server's word for a stage and the step while sampling,
+        `preview_callback` a small PNG file. What the server will not do as asked becomes
+        a DrawThingsWarning.
+        """
+        found: list[GeneratedImage] = []
+        events = self.generate(
+            prompt,
+            config,
+            negative_prompt,
+            input_image=input_image,
+            mask_image=mask_image,
+            references=references,
+            hints=hints,
+            metadata_override=metadata_override,
+            scale_factor=scale_factor,
+        )
+        for event in events:
+            if isinstance(event, GenerationProgress) and progress_callback is not None:
+                progress_callback(event.stage, event.step)
+            elif isinstance(event, GenerationPreview) and preview_callback is not None:
+                if (png := event.png()) is not None:
+                    preview_callback(png)
+            elif isinstance(event, GeneratedImage):
+                found.append(event)
+            else:
+                warn_of(event)
+        return [image.png() for image in sorted(found, key=lambda image: image.index)]
+
+    def generate(
+        self,
+        prompt: str,
+        config: ImageGenerationConfig,
+        negative_prompt: str = "",
+        *,
+        input_image: PictureLike | None = None,
+        mask_image: PictureLike | None = None,
+        references: Sequence[PictureLike] = (),
+        hints: Hints | None = None,
+        metadata_override: Any = None,
+        scale_factor: int = 1,
+    ) -> Iterator[GenerationEvent]:
+        """The same as events, while it happens; leaving the loop early cancels it."""
+        asked = _asked(
+            prompt,
+            config,
+            negative_prompt,
+            input_image,
+            mask_image,
+            references,
+            hints,
+            scale_factor,
+        )
+        work = Work(self._for(metadata_override), asked.order)
+        warn(*work.notes)
+        run = work.start()
+        try:
+            for event in run:
+                yield from work.told(event)
+        finally:
+            run.cancel()
+
+    def save_images(
+        self,
+        images: Iterable[bytes],
+        output_dir: str | os.PathLike[str] = "output",
+        prefix: str = "generated",
+    ) -> list[Path]:
+        """Write PNG files; never over a file that is there."""
+        return save_images(images, output_dir, prefix)
+
+    def list_models(self) -> list[Model]:
+        """The server's models: `file`, `name`, `version` and more; empty where it does not tell."""
+        return list(self.catalog().models)
+
+    def list_loras(self) -> list[LoraInfo]:
+        """The server's LoRAs, likewise."""
+        return list(self.catalog().loras)
+
+    def get_latent_info(self, file: str) -> dict[str, Any]:
+        """What is known of a model, by the server or by its file name: see `latent_info`."""
+        return latent_info(file, self.catalog())
+
+    def catalog(self) -> Catalog:
+        """All that the server has; of several servers, the first one's."""
+        return self.clients[0].catalog()
+
+    def _clients(self, kind: type[Client]) -> tuple[Any, ...]:
+        return tuple(
+            kind(profile, secret=self._secret, known=self._known)
+            for profile in self.profile.members
+        )
+
+    def _for(self, metadata_override: Any) -> tuple[Client, ...]:
+        """The clients, or ones that know the files of an override."""
+        if not metadata_override:
+            return self.clients
+        extra = described(metadata_override)
+        made: tuple[DescribingClient, ...] = self._clients(DescribingClient)
+        for client in made:
+            client.extra = extra
+        return made
+
+
+class AsyncDrawThingsClient:
+    """The same for asyncio: `async with`, and `async for event in client.generate(...)`."""
+
+    def __init__(
+        self,
+        server_address: str | None = None,
+        insecure: bool = False,
+        verify_ssl: bool = False,
+        ssl_cert_path: str | os.PathLike[str] | None = None,
+        enable_compression: bool = False,
+        *,
+        shared_secret: str | None = None,
+        known: KnownServers | None = None,
+    ) -> None:
+        self.sync = DrawThingsClient(
+            server_address,
+            insecure,
+            verify_ssl,
+            ssl_cert_path,
+            enable_compression,
+            shared_secret=shared_secret,
+            known=known,
+        )
+
+    async def __aenter__(self) -> AsyncDrawThingsClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.sync.close()
+
+    async def generate(
+        self,
+        prompt: str,
+        config: ImageGenerationConfig,
+        negative_prompt: str = "",
+        *,
+        input_image: PictureLike | None = None,
+        mask_image: PictureLike | None = None,
+        references: Sequence[PictureLike] = (),
+        hints: Hints | None = None,
+        metadata_override: Any = None,
+        scale_factor: int = 1,
+    ) -> AsyncIterator[GenerationEvent]:
+        """What happens, while it happens; leaving the loop early cancels it.
+
+        `png()` of a picture takes a tenth of a second for each megapixel: call it with
+        asyncio.to_thread where that matters.
+        """
+
+        def prepare() -> Work:
+            asked = _asked(
+                prompt,
+                config,
+                negative_prompt,
+                input_image,
+                mask_image,
+                references,
+                hints,
+                scale_factor,
+            )
+            return Work(self.sync._for(metadata_override), asked.order)
+
+        work = await asyncio.to_thread(prepare)
+        warn(*work.notes)
+        run = work.start()
+        # A run has what AsyncEvents needs of a job: on_event, poll and cancel.
+        events = AsyncEvents(cast("Job", run))
+        try:
+            while (batch := await events.take()) is not None:
+                for event in cast("list[Any]", batch):
+                    for told in work.told(event):
+                        yield told
+        finally:
+            run.cancel()
+
+    async def generate_image(self, *args: Any, **kwargs: Any) -> list[bytes]:
+        """DrawThingsClient.generate_image without its callbacks: use `generate` for events."""
+        found = []
+        async for event in self.generate(*args, **kwargs):
+            if isinstance(event, GeneratedImage):
+                found.append(event)
+            else:
+                warn_of(event)
+        found.sort(key=lambda image: image.index)
+        return await asyncio.to_thread(lambda: [image.png() for image in found])
+
+    async def list_models(self) -> list[Model]:
+        """The server's models; empty where it does not tell."""
+        return await asyncio.to_thread(self.sync.list_models)
+
+    async def list_loras(self) -> list[LoraInfo]:
+        """The server's LoRAs, likewise."""
+        return await asyncio.to_thread(self.sync.list_loras)
+
+    async def get_latent_info(self, file: str) -> dict[str, Any]:
+        """What is known of a model, by the server or by its file name."""
+        return await asyncio.to_thread(self.sync.get_latent_info, file)
+
+    async def catalog(self) -> Catalog:
+        """All that the server has; of several servers, the first one's."""
+        return await asyncio.to_thread(self.sync.catalog)
+
+
+def _asked(
+    prompt: str,
+    config: ImageGenerationConfig,
+    negative_prompt: str,
+    input_image: PictureLike | None,
+    mask_image: PictureLike | None,
+    references: Sequence[PictureLike],
+    hints: Hints | None,
+    scale_factor: int,
+) -> Asked:
+    if scale_factor != 1:
+        raise SettingsError(
+            f"scale_factor must be 1, not {scale_factor!r}: pictures are sent at the size of the "
+            "result. To enlarge, set upscaler and upscaler_scale_factor."
+        )
+    return Asked.of(prompt, config, negative_prompt, input_image, mask_image, references, hints)
+
+
+def warn_of(event: GenerationEvent) -> None:
+    """Python warnings of what an event has to warn of."""
+    if isinstance(event, GenerationStarted):
+        warn(*event.warnings)
+    elif isinstance(event, ServerLeft):
+        warn(f"{event.why} Another server goes on.")

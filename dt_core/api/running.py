@@ -1,0 +1,227 @@
+"""From an order to finished pictures: planned, checked, run on one server or several.
+
+The Python API and the command both stand on this; the requests themselves run in `fleet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .. import batches, frames, preflight
+from ..catalog import Catalog
+from ..client import Client
+from ..errors import NoAnswer, RequestError, ServerUnreachable
+from ..events import ImageReceived, Preview, Progress, RemoteDownload, Started
+from ..fleet import Left, Numbered, Run
+from ..metadata import Generation
+from ..pixels import WirePicture
+from ..request import GenerationRequest, Resolved, resolve
+from ..values import Audio, Size
+from .pictures import png_of, preview_png, wav_of
+
+Order = Callable[[Catalog], batches.Batch]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStarted:
+    """A request passed all checks and was sent; `warnings` are sentences for people."""
+
+    request: int
+    server: str
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationProgress:
+    """Where request number `request` is: `stage` is the server's word, such as "sampling".
+
+    `step` of `steps` while sampling, else both are 0. `done` of `total` counts the request's
+    whole work.
+    """
+
+    request: int
+    stage: str
+    step: int
+    steps: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationDownload:
+    """The server fetches a file that it lacks, for request number `request`."""
+
+    request: int
+    received_bytes: int
+    expected_bytes: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GenerationPreview:
+    """What the picture looks like by now. `png` decodes it, so leave it if nobody looks."""
+
+    request: int
+    _preview: Preview = field(repr=False)
+    _resolved: Resolved = field(repr=False)
+
+    def png(self) -> bytes | None:
+        """A small PNG file; None where the model's previews cannot be shown."""
+        return preview_png(self._preview, self._resolved.family)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneratedImage:
+    """A picture: number `index` of the order, or a frame of a video.
+
+    `server` is the address of the one that made it.
+    """
+
+    index: int
+    request: int
+    seed: int
+    size: Size
+    server: str
+    picture: WirePicture = field(repr=False)
+    generation: Generation = field(repr=False)
+
+    def png(self) -> bytes:
+        """A PNG file with what made it, as the Draw Things app reads it."""
+        return png_of(self.picture, self.generation)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLeft:
+    """A server failed; request number `request` goes to another one. `why` is a sentence."""
+
+    request: int
+    server: str
+    why: str
+
+
+GenerationEvent = (
+    GenerationStarted
+    | GenerationProgress
+    | GenerationDownload
+    | GenerationPreview
+    | GeneratedImage
+    | ServerLeft
+)
+
+
+class Work:
+    """An order, matched with what the servers have. Nothing is sent before `start`.
+
+    Raises what asking a server may raise, and RequestError or SettingsError for an order
+    that cannot be.
+    """
+
+    def __init__(self, clients: Sequence[Client], order: Order) -> None:
+        self._clients = tuple(clients)
+        self._first = _answering(self._clients)
+        try:
+            catalog = self._first.catalog()
+        except NoAnswer:  # busy, and started with --echo-on-queue
+            catalog = Catalog()
+        self._batch = order(catalog)
+        self.resolved = resolve(self._batch.at(0), catalog)
+        self.plan = batches.plan(self._batch, self.resolved)
+        self.run: Run | None = None
+        self._started: dict[int, Resolved] = {}
+        self._left: set[str] = set()
+
+    @property
+    def requests(self) -> tuple[GenerationRequest, ...]:
+        return self.plan.requests
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was changed on the way to requests."""
+        return self.plan.notes
+
+    def check(self) -> tuple[Resolved, tuple[str, ...]]:
+        """The first request as it would be sent, and the warnings.
+
+        Raises RequestError for what would be refused.
+        """
+        return self._first.prepare(self.requests[0])
+
+    def findings(self) -> tuple[preflight.Finding, ...]:
+        """All that preflight says of the first request, errors too."""
+        return preflight.check(resolve(self.requests[0], self.resolved.catalog))
+
+    def start(self) -> Run:
+        """Send it all. The run's events are for `told`."""
+        self.run = Run(self._clients, self.requests)
+        return self.run
+
+    def told(self, event: Numbered | Left) -> Iterator[GenerationEvent]:
+        """An event of the run as what people follow; what nobody waits for is left out."""
+        number = event.number
+        if isinstance(event, Left):
+            yield ServerLeft(number, event.address, str(event.error))
+            return
+        what = event.event
+        if isinstance(what, Started):
+            self._started[number] = what.resolved
+            yield GenerationStarted(number, event.address, what.warnings)
+        elif isinstance(what, Progress):
+            yield GenerationProgress(
+                number, what.stage.value, what.step, what.steps, what.done, what.total
+            )
+        elif isinstance(what, RemoteDownload):
+            yield GenerationDownload(number, what.received_bytes, what.expected_bytes)
+        elif isinstance(what, Preview):
+            yield GenerationPreview(number, what, self._started[number])
+        elif isinstance(what, ImageReceived):
+            yield self._image(number, event.address, what)
+
+    def _image(self, number: int, address: str, image: ImageReceived) -> GeneratedImage:
+        resolved = self._started.get(number, self.resolved)
+        per_request = frames.pictures(resolved)
+        generation = Generation.of(resolved)
+        height, width = image.picture.rgb.shape[:2]
+        return GeneratedImage(
+            index=number * per_request + image.index,
+            request=number,
+            seed=int(self.requests[number].settings["seed"]),
+            size=Size(width, height),
+            server=address,
+            picture=image.picture,
+            generation=generation,
+        )
+
+    @property
+    def audio(self) -> Audio | None:
+        """The sound of all requests that ended, one after the other; None without any."""
+        rate = self.resolved.family.audio_sample_rate if self.resolved.family else None
+        answers = self.run.answers if self.run else []
+        pieces = [piece.samples for answer in answers for piece in answer.audio]
+        if not pieces or rate is None:
+            return None
+        return Audio(np.concatenate(pieces, axis=1), rate)
+
+    def write_audio(self, path: Path) -> bool:
+        """The sound as a WAV file; whether there was any."""
+        sound = self.audio
+        if sound is not None:
+            path.write_bytes(wav_of(sound))
+        return sound is not None
+
+
+def _answering(clients: Sequence[Client]) -> Client:
+    """The first server that can be asked. Raises what the last one said if none can."""
+    if not clients:
+        raise RequestError("There is no server to ask: name one.")
+    for client in clients[:-1]:
+        try:
+            client.catalog()
+        except NoAnswer:
+            return client
+        except ServerUnreachable:
+            continue
+        return client
+    return clients[-1]

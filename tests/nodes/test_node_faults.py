@@ -1,0 +1,155 @@
+"""DT Sampler when the server fails: what arrived whole is delivered with a sentence, the rest
+is one sentence, and the next run works."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from drawthings.dt_core import channel
+from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.simulator.faults import Fault, Script
+from drawthings.dt_core.values import ModelChoice
+from drawthings.nodes import run
+from drawthings.nodes.sampler import DTSampler
+
+STILL = "z_image_turbo_1.0_q6p.ckpt"
+VIDEO = "wan_v2.1_1.3b_480p_f16.ckpt"
+of = Fault.of
+
+
+class Sampling(DTSampler):
+    """DT Sampler as ComfyUI calls it: with the hidden inputs filled in."""
+
+    class hidden:  # noqa: N801
+        unique_id = "7"
+
+
+@pytest.fixture
+def faulty() -> Iterator[Simulator]:
+    with Simulator(faults=Script()) as running:
+        yield running
+    channel.close_all()
+
+
+def sample(server: Simulator, *faults: Fault, model: str = STILL, **inputs: Any) -> Any:
+    assert server.faults is not None
+    server.faults.clear()
+    server.faults.add(*faults)
+    values = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing", "width": 128,
+              "height": 64, "strength": 1.0, "batch_size": 1, "shift": 0.0}  # fmt: skip
+    choice = ModelChoice(ServerProfile(server.address), model)
+    return asyncio.run(Sampling.execute(model=choice, **{**values, **inputs}))
+
+
+def notes(output: Any) -> str:
+    return " ".join((output.ui or {}).get("drawthings_notes", ()))
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (of("drop", picture=2), "broke"),
+        (of("restart", picture=2), "broke"),
+        (of("status", code="INTERNAL", picture=2), "failed"),
+        (of("garbage", picture=2), "cannot be read"),
+        (of("cut", picture=2), "damaged"),
+        (of("end", picture=2), "missing"),
+        (of("no_last", picture=2), "without an end"),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_frames_that_arrived_whole_are_delivered_with_a_warning(
+    faulty: Simulator, fault: Fault, words: str
+) -> None:
+    output = sample(faulty, fault, model=VIDEO, steps=2)
+    assert tuple(output.args[0].shape) == (2, 64, 128, 3)
+    assert "Only 2 picture(s) arrived." in notes(output)
+    assert words in notes(output)
+    whole = sample(faulty, model=VIDEO, steps=2)
+    assert len(whole.args[0]) > 2
+    assert torch.equal(whole.args[0][:2], output.args[0])  # nothing of the failure is left in them
+
+
+def test_pictures_of_earlier_requests_are_not_lost(faulty: Simulator) -> None:
+    images = torch.stack([torch.full((64, 128, 3), grey) for grey in (0.2, 0.5, 0.8)])
+    fine, broken = of("heartbeats", times=1), of("drop", at=2)
+    output = sample(faulty, fine, image=images, strength=0.5)
+    assert len(output.args[0]) == 3
+    script = faulty.faults
+    assert script is not None
+
+    async def break_the_second() -> Any:
+        script.clear()
+        task = asyncio.create_task(
+            Sampling.execute(
+                model=ModelChoice(ServerProfile(faulty.address), STILL),
+                seed=1, steps=3, guidance=1.0, sampler="UniPC Trailing", width=128, height=64,
+                strength=0.5, batch_size=1, shift=0.0, image=images,
+            )
+        )  # fmt: skip
+        before = len(faulty.requests)
+        await asyncio.to_thread(
+            faulty.wait_for, lambda record: record in faulty.requests[before:] and record.sent > 1
+        )
+        script.add(broken)
+        return await task
+
+    output = asyncio.run(break_the_second())
+    assert 1 <= len(output.args[0]) < 3
+    assert "picture(s) arrived" in notes(output)
+    assert len(output.args[4]) == len(output.args[0])  # seeds, one for each
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (of("drop", at=3), "generate again"),
+        (of("secret", at=2), "secret"),
+        (of("empty"), "without a picture"),
+        (of("status", code="RESOURCE_EXHAUSTED"), "smaller pictures"),
+        (of("dims"), "1024 MiB"),
+        (of("flip"), "again"),
+        (of("endless", what="pieces"), "again"),
+        (of("garbage"), "Generate again"),
+        (of("status", on="echo", times=0), "try again"),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_without_a_picture_the_node_fails_with_one_sentence_and_works_again(
+    faulty: Simulator, fault: Fault, words: str
+) -> None:
+    begun = time.monotonic()
+    with pytest.raises(run.Problem) as failure:
+        sample(faulty, fault)
+    assert time.monotonic() - begun < 20
+    assert words in str(failure.value)
+    assert faulty.address in str(failure.value)
+    assert "\n" not in str(failure.value)
+    faulty.secret = ""
+    assert len(sample(faulty).args[0]) == 1
+
+
+def test_pictures_full_of_nan_become_black_and_are_named(faulty: Simulator) -> None:
+    output = sample(faulty, of("nan"))
+    assert torch.isfinite(output.args[0]).all()
+    assert float(output.args[0].max()) == 0
+    assert "NaN" in notes(output)
+
+
+def test_frames_of_different_sizes_are_made_equal_and_named(faulty: Simulator) -> None:
+    output = sample(faulty, of("shrink", picture=1, by=16), model=VIDEO, steps=2)
+    assert tuple(output.args[0].shape[1:]) == (64, 128, 3)
+    assert "different sizes" in notes(output)
+
+
+def test_what_a_later_server_says_costs_no_picture_and_needs_no_note(faulty: Simulator) -> None:
+    later = (of("unknown_values"), of("heartbeats"), of("unset_signposts"), of("unknown_keys"))
+    output = sample(faulty, *later, steps=8)
+    assert len(output.args[0]) == 1
+    assert not notes(output)
