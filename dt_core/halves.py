@@ -54,10 +54,7 @@ def to_half(values: FloatArray, scale: float, offset: float, low: float) -> Half
     """
     torch = sys.modules.get("torch")
     if torch is not None:
-        changed = torch.add(torch.tensor(float(offset)), _tensor(torch, values), alpha=scale)
-        changed.clamp_(low, 1).nan_to_num_(nan=low)
-        half: HalfArray = changed.to(torch.float16).numpy()
-        return half
+        return _to_half_with(torch, values, scale, offset, low)
     result = np.empty(values.shape, np.float16)
     bits = result.view(np.uint16).reshape(-1)
     flat = np.ascontiguousarray(values).reshape(-1)
@@ -110,12 +107,7 @@ def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: Fl
     """
     torch = sys.modules.get("torch")
     if torch is not None and values.dtype == np.float16:
-        target = torch.from_numpy(out)
-        target.copy_(_tensor(torch, values))
-        # An infinity or a NaN spreads to the sum.
-        finite = bool(torch.isfinite(target.sum()))
-        torch.add(torch.tensor(float(offset)), target, alpha=scale, out=target).clamp_(0, 1)
-        return finite
+        return _to_unit_with(torch, values, scale, offset, out)
     flat = out.reshape(-1)
     given = np.ascontiguousarray(values).reshape(-1)
 
@@ -135,6 +127,40 @@ def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: Fl
         return finite
 
     return _shared(flat.size, work)
+
+
+# In blocks with torch too: they are too small for its own threads, which wait for each other
+# in a busy loop. On a machine whose cores are busy (the server may be here, too) whole arrays
+# take 40 times as long as on an idle one.
+
+
+def _to_half_with(
+    torch: Any, values: FloatArray, scale: float, offset: float, low: float
+) -> HalfArray:
+    result = np.empty(values.shape, np.float16)
+    added, room = torch.tensor(float(offset)), torch.empty(_BLOCK)
+    for given, made in _block_pairs(torch, values, result):
+        block = room[: given.numel()]
+        torch.add(added, given, alpha=scale, out=block)
+        made.copy_(block.clamp_(low, 1).nan_to_num_(nan=low))
+    return result
+
+
+def _to_unit_with(
+    torch: Any, values: HalfArray, scale: float, offset: float, out: FloatArray
+) -> bool:
+    added, total = torch.tensor(float(offset)), torch.zeros(())
+    for given, made in _block_pairs(torch, values, out):
+        made.copy_(given)
+        total += made.sum()  # an infinity or a NaN spreads to it
+        torch.add(added, made, alpha=scale, out=made).clamp_(0, 1)
+    return math.isfinite(float(total))
+
+
+def _block_pairs(torch: Any, given: NDArray[Any], made: NDArray[Any]) -> Iterator[tuple[Any, Any]]:
+    one = _tensor(torch, given).reshape(-1).split(_BLOCK)
+    other = torch.from_numpy(made.reshape(-1)).split(_BLOCK)
+    return zip(one, other, strict=True)
 
 
 def to_single(values: HalfArray | FloatArray) -> FloatArray:

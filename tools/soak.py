@@ -132,6 +132,7 @@ def run(soak: Soak, client: Client, simulator: Simulator, prompt: dict[str, Any]
     finally:
         alarm.cancel()
         script(simulator).clear()
+        simulator.secret = ""  # one of the faults changes it
     if asked and result.outcome == "interrupted":
         soak.cancel_ms.append((time.monotonic() - asked[0]) * 1e3)
     soak.outcomes[result.outcome] += 1
