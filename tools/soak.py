@@ -115,12 +115,15 @@ def run(soak: Soak, client: Client, simulator: Simulator, prompt: dict[str, Any]
         script(simulator).add(Fault.of(fault))
     prompt_id = client.queue(prompt)
     asked: list[float] = []
+    over = threading.Event()
 
     def interrupt() -> None:
-        asked.append(time.monotonic())
-        client.interrupt(prompt_id)
+        # Again and again: ComfyUI forgets what comes before the prompt has begun.
+        while not over.wait(random.uniform(0.05, 0.5)):  # noqa: S311
+            asked.append(time.monotonic())
+            client.interrupt(prompt_id)
 
-    alarm = threading.Timer(random.uniform(0.05, 0.5), interrupt)  # noqa: S311
+    alarm = threading.Thread(target=interrupt, daemon=True)
     if cancels:
         alarm.start()
     try:
@@ -130,11 +133,11 @@ def run(soak: Soak, client: Client, simulator: Simulator, prompt: dict[str, Any]
         client.interrupt()
         result = client.wait(prompt_id, timeout_s=RUN_TIMEOUT_S)
     finally:
-        alarm.cancel()
+        over.set()
         script(simulator).clear()
         simulator.secret = ""  # one of the faults changes it
     if asked and result.outcome == "interrupted":
-        soak.cancel_ms.append((time.monotonic() - asked[0]) * 1e3)
+        soak.cancel_ms.append((time.monotonic() - asked[-1]) * 1e3)
     soak.outcomes[result.outcome] += 1
     if result.outcome == "error" and not fault:
         soak.problems.append(f"an error without a fault: {result.error}")

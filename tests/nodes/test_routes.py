@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import struct
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from drawthings.dt_core import discovery
 from drawthings.dt_core.profile import ADDRESS_VARIABLE
 from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes import clients, compat, lists
@@ -237,3 +240,56 @@ def test_a_server_that_is_away_keeps_its_list_over_a_restart(
     assert answer["known"]
     assert len(answer["models"]) > 50
     assert answer["models"][0]["file"] in lists.current().models
+
+
+def announcement(name: str, port: int) -> bytes:
+    """As Linux servers make it: it announces more records than it holds."""
+
+    def record(owner: bytes, kind: int, data: bytes) -> bytes:
+        return owner + struct.pack(">HHIH", kind, 1, 120, len(data)) + data
+
+    service = b"\x08_dt-grpc\x04_tcp\x05local\x00"
+    instance = bytes([len(name.encode())]) + name.encode() + service
+    place = struct.pack(">3H", 0, 0, port) + b"\x03box\x05local\x00"
+    header = struct.pack(">6H", 0, 0x8400, 0, 4, 0, 6)
+    return header + record(service, 12, instance) + record(instance, 33, place)
+
+
+def test_servers_that_announce_themselves_are_offered_unless_they_are_listed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def listen() -> socket.socket:
+        heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        heard.bind(("127.0.0.1", 0))
+        for name, port in (("listed_tls", 7001), ("the\u202ebox_notls", 7002)):
+            heard.sendto(announcement(name, port), heard.getsockname())
+        return heard
+
+    monkeypatch.setattr(discovery, "_multicast", listen)
+    asked("/servers/save", {"name": "known", "address": "127.0.0.1:7001"})
+
+    status, answer = asked("/servers/discover", {"seconds": 0.2})
+
+    assert status == 200
+    assert answer["found"] == [
+        {"name": "the box", "address": "127.0.0.1:7002", "tls": "plain text"}
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 11, "3", None])
+def test_the_network_is_listened_to_for_a_bounded_time(seconds: Any) -> None:
+    status, answer = asked("/servers/discover", {"seconds": seconds})
+    assert status == 400
+    assert "seconds" in answer["error"]
+
+
+def test_a_network_that_cannot_be_listened_to_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> socket.socket:
+        raise OSError(98, "Address already in use")
+
+    monkeypatch.setattr(discovery, "_multicast", refuse)
+    status, answer = asked("/servers/discover", {"seconds": 0.1})
+    assert status == 400
+    assert "name the server's address" in answer["error"]

@@ -4,7 +4,7 @@ import { api } from '../../../scripts/api.js'
 import { BackendError, call } from '../lib/backend.mjs'
 import { keyOf } from '../lib/catalogs.mjs'
 import { allNodes, onGraphChange, serverNodeOf, serverRef } from '../lib/graph.mjs'
-import { detailsOf, fixOf, gradeOf, lineOf } from '../lib/status_words.mjs'
+import { acceptCertificate, detailsOf, fixOf, gradeOf, lineOf } from '../lib/status_words.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 import { renewDefinitions } from './refresh.mjs'
@@ -130,6 +130,10 @@ function draw(node, ref, status) {
     if (status.code === 'unknown_server') {
       more.append(sectionButton(t('status.add'), () => void addServer(ref)))
     }
+    const { presented } = status
+    if (presented) {
+      more.append(sectionButton(t('status.accept'), () => void accept(ref, presented)))
+    }
     rows.push(more)
   }
   fill(node, 'status', ...rows)
@@ -166,6 +170,20 @@ async function addServer(ref) {
   void refresh(ref, 0, true)
 }
 
+/**
+ * @param {ServerRef} ref
+ * @param {string} fingerprint of the certificate that the server presents now
+ */
+async function accept(ref, fingerprint) {
+  try {
+    await acceptCertificate(ref, fingerprint)
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error)
+    app.extensionManager.toast.add({ severity: 'error', summary: 'Draw Things', detail })
+  }
+  void refresh(ref, 0, true)
+}
+
 /** Draw every node's line, and ask for what is not known yet. */
 function show() {
   const off = app.extensionManager.setting?.get(/** @type {any} */ (SETTING)) === false
@@ -188,7 +206,13 @@ export const status = {
   setup() {
     onGraphChange(show)
     // Lists come with every answer of a server, so this must not ask again at once.
-    const soon = ['drawthingsnodes.lists', 'execution_success', 'execution_error', 'reconnected']
+    const soon = [
+      'drawthingsnodes.lists',
+      'execution_success',
+      'execution_error',
+      'execution_interrupted',
+      'reconnected',
+    ]
     for (const event of soon) {
       api.addEventListener(/** @type {any} */ (event), () => {
         show()

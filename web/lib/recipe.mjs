@@ -9,6 +9,7 @@ const FILLED = 0.8 // of the view, where it has to zoom out
 const TITLE = 30
 const LOOK_MS = 150
 const LOOK_FOR_MS = 8000 // how long lines may still come that make nodes taller
+const STILL_WITHIN_MS = 900 // for sizes that are only known once nodes are drawn
 const ROOM = { DTModelLoader: 120, DTServer: 60, DTLoRA: 120, DTSampler: 60 } // for lines that come once the server answers
 const VUE_GROWTH = 1.15 // nodes drawn by Vue are taller than LiteGraph measures
 
@@ -78,12 +79,24 @@ function distances(recipe) {
 }
 
 /**
+ * @param {Map<string, any>} nodes
+ * @returns {Map<string, number>} what each needs at least, px
+ */
+function heights(nodes) {
+  const measure = (/** @type {any} */ node) =>
+    Math.max(node.size[1], node.computeSize?.()[1] ?? 0)
+  return new Map([...nodes].map(([id, node]) => [id, measure(node)]))
+}
+
+/**
  * Columns by distance from the end, each stacked from the top.
  * @param {Recipe} recipe
  * @param {Map<string, any>} nodes
  * @param {ArrayLike<number>} position of the top left corner
+ * @param {Map<string, number>} [first] how tall they were before lines came that take `ROOM`
  */
-function layOut(recipe, nodes, position) {
+function layOut(recipe, nodes, position, first = heights(nodes)) {
+  const now = heights(nodes)
   const distance = distances(recipe)
   const columns = Math.max(...distance.values()) + 1
   const growth = litegraph().vueNodesMode ? VUE_GROWTH : 1
@@ -95,10 +108,11 @@ function layOut(recipe, nodes, position) {
     for (const part of stack) {
       const node = nodes.get(part.id)
       if (!node) continue
-      node.pos = [Math.round(x), Math.round(y)]
+      const [left, top] = [Math.round(x), Math.round(y)]
+      if (node.pos[0] !== left || node.pos[1] !== top) node.pos = [left, top]
       const room = /** @type {Record<string, number>} */ (ROOM)[part.type] ?? 0
-      const height = Math.max(node.size[1], node.computeSize?.()[1] ?? 0)
-      y += height * growth + room + TITLE + GAP_Y
+      const before = (first.get(part.id) ?? 0) * growth + room
+      y += Math.max(now.get(part.id) ?? 0, before) + TITLE + GAP_Y
       width = Math.max(width, node.size[0])
     }
     x += width + GAP_X
@@ -155,39 +169,40 @@ function bringIntoView(nodes) {
 }
 
 /**
- * The last undo step of ComfyUI then holds the graph as it is now.
- */
-function amendLastStep() {
-  const { workflow } = /** @type {any} */ (app.extensionManager)
-  const tracker = workflow?.activeWorkflow?.changeTracker
-  if (!tracker?.activeState) return
-  const root = /** @type {any} */ (app).rootGraph ?? app.graph
-  tracker.activeState = structuredClone(root.serialize())
-}
-
-/**
  * Lay out again while lines that come late make nodes taller, unless somebody moved one.
  * @param {Recipe} recipe
  * @param {Map<string, any>} nodes
  * @param {ArrayLike<number>} position
+ * @param {() => void} onStill called once, when sizes are known
  */
-function settle(recipe, nodes, position) {
+function settle(recipe, nodes, position, onStill) {
   const all = [...nodes.values()]
+  const first = heights(nodes)
   const places = () => all.map(({ pos }) => `${Math.round(pos[0])},${Math.round(pos[1])}`).join()
   const sizes = () => all.map(({ size }) => `${size[0]},${size[1]}`).join()
-  const until = Date.now() + LOOK_FOR_MS
+  const began = Date.now()
   let [put, measured] = [places(), sizes()]
+  let told = false
+  const tell = () => {
+    if (!told) onStill()
+    told = true
+  }
   const look = () => {
-    if (all.some((node) => !node.graph) || places() !== put) return
-    if (sizes() !== measured) {
+    if (all.some((node) => !node.graph) || places() !== put) {
+      tell()
+      return
+    }
+    const still = sizes() === measured
+    if (!still) {
       measured = sizes()
-      layOut(recipe, nodes, position)
+      layOut(recipe, nodes, position, first)
       put = places()
       bringIntoView(all)
-      amendLastStep()
       redraw()
     }
-    if (Date.now() < until) setTimeout(look, LOOK_MS)
+    const passed = Date.now() - began
+    if (still || passed > STILL_WITHIN_MS) tell()
+    if (passed < LOOK_FOR_MS) setTimeout(look, LOOK_MS)
   }
   setTimeout(look, LOOK_MS)
 }
@@ -204,21 +219,29 @@ export function addRecipe(recipe, position) {
   const place = position ?? middle()
   /** @type {Map<string, any>} */
   const nodes = new Map()
-  asOneStep(() => {
-    for (const part of recipe.nodes) {
-      const node = litegraph().createNode(part.type)
-      if (!node) continue
-      if (part.title) node.title = part.title
-      graph.add(node)
-      setValues(node, part.values ?? {})
-      nodes.set(part.id, node)
+  for (const part of recipe.nodes) {
+    const node = litegraph().createNode(part.type)
+    if (!node) continue
+    if (part.title) node.title = part.title
+    nodes.set(part.id, node)
+  }
+  const all = [...nodes.values()]
+  layOut(recipe, nodes, place) // the first Vue renderer does not move a node that it shows
+  const put = () => {
+    for (const node of all) graph.add(node)
+    for (const { id, values } of recipe.nodes) {
+      if (nodes.has(id)) setValues(nodes.get(id), values ?? {})
     }
     connect(recipe, nodes)
     layOut(recipe, nodes, place)
     canvas.deselectAll?.()
-    canvas.selectItems?.([...nodes.values()])
-  })
-  bringIntoView([...nodes.values()])
-  if (nodes.size > 1) settle(recipe, nodes, [place[0], place[1]])
-  return [...nodes.values()]
+    canvas.selectItems?.(all)
+  }
+  if (nodes.size > 1) {
+    put()
+    // One undo step that holds the places and sizes too, so it is told when they are known.
+    settle(recipe, nodes, [place[0], place[1]], () => asOneStep(() => {}))
+  } else asOneStep(put)
+  bringIntoView(all)
+  return all
 }

@@ -2,8 +2,9 @@
 // Secrets go in and never come back.
 import { app } from '../../../scripts/app.js'
 import { BackendError, call } from './backend.mjs'
+import { discovered } from './discovered.mjs'
 import { button, make } from './elements.mjs'
-import { detailsOf, fixOf, gradeOf, lineOf } from './status_words.mjs'
+import { acceptCertificate, detailsOf, fixOf, gradeOf, lineOf } from './status_words.mjs'
 import { words } from './strip.mjs'
 import { t } from './text.mjs'
 
@@ -69,12 +70,16 @@ export class ServerCards {
   }
 
   /**
-   * How to get a server that is not on the list. Servers found on the network are to be offered
-   * here, each with a button that opens `edit(null, found)`.
+   * How to get a server that is not on the list.
    * @returns {HTMLElement}
    */
   ways() {
-    return make('div', 'dt-ways', t('sidebar.help'))
+    return make(
+      'div',
+      'dt-ways',
+      t('sidebar.help'),
+      discovered((found) => this.edit(null, found)),
+    )
   }
 
   /**
@@ -166,7 +171,7 @@ export class ServerCards {
 
   /**
    * @param {Server} server
-   * @param {Status & { presented?: string }} status
+   * @param {Status} status
    */
   tell(server, status) {
     const state = this.states.get(server.name)
@@ -190,7 +195,7 @@ export class ServerCards {
    */
   async accept(server, fingerprint) {
     try {
-      await call('/servers/accept', { server: refOf(server), fingerprint })
+      await acceptCertificate(refOf(server), fingerprint)
       this.problem.textContent = ''
     } catch (error) {
       this.problem.textContent = error instanceof Error ? error.message : String(error)
@@ -212,9 +217,9 @@ export class ServerCards {
 
   /**
    * @param {Server | null} server null for a new one
-   * @param {{ name: string, address: string }} [found] what a new one begins with
+   * @param {import('./discovered.mjs').Found} [found] what a new one begins with
    */
-  edit(server, found = { name: '', address: '' }) {
+  edit(server, found = { name: '', address: '', tls: TLS_MODES[0] ?? '' }) {
     /**
      * @param {string} label
      * @param {HTMLInputElement | HTMLSelectElement} field
@@ -228,7 +233,8 @@ export class ServerCards {
     address.placeholder = t('sidebar.address_hint')
     address.required = true
     const tls = make('select', '')
-    tls.append(...TLS_MODES.map((mode) => new Option(mode, mode, false, mode === server?.tls)))
+    const mode = server?.tls ?? found.tls
+    tls.append(...TLS_MODES.map((one) => new Option(one, one, false, one === mode)))
     const authority = make('input', '')
     authority.value = server?.ca_file ?? ''
     const fingerprint = make('input', '')

@@ -1,10 +1,11 @@
-// A server's state in words, the same on nodes and in the sidebar.
+// A server's state in words, and what may be done about it, the same on nodes and in the sidebar.
+import { call } from './backend.mjs'
 import { t } from './text.mjs'
 
 /**
  * @typedef {{
  *   code: string, sentence: string, name: string, address: string, latency_ms?: number,
- *   tls?: string, models?: number, loras?: number, controls?: number
+ *   tls?: string, models?: number, loras?: number, controls?: number, presented?: string
  * }} Status
  */
 
@@ -57,4 +58,14 @@ export function detailsOf(status) {
   }
   if (status.tls) lines.push(t(`status.tls_${status.tls}_means`))
   return lines.filter(Boolean).join('\n')
+}
+
+/**
+ * Trust the certificate that a server presents now instead of the one that it showed first.
+ * @param {import('./graph.mjs').ServerRef} ref
+ * @param {string} fingerprint `presented` of its status
+ * @returns {Promise<void>} rejects with a BackendError
+ */
+export async function acceptCertificate(ref, fingerprint) {
+  await call('/servers/accept', { server: ref, fingerprint })
 }

@@ -111,8 +111,24 @@ function makeStrip(node) {
   strip.widget.serialize = false
   strip.widget.label = ''
   hideWidget(strip.widget, true)
+  keepOutOfFiles(node, strip)
   new ResizeObserver(() => measure(node, strip)).observe(inner)
   return strip
+}
+
+/**
+ * The room that the strip took is saved only where the user gave the node more: a line that
+ * comes or goes is no change of the workflow, and nothing to undo.
+ * @param {any} node
+ * @param {Strip} strip
+ */
+function keepOutOfFiles(node, strip) {
+  const before = node.onSerialize
+  node.onSerialize = function (/** @type {any} */ saved) {
+    before?.call(this, saved)
+    if (!strip.added || !saved.size || node.size[1] > node.computeSize()[1] + 1) return
+    saved.size = [saved.size[0], saved.size[1] - strip.added]
+  }
 }
 
 /**

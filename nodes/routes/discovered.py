@@ -1,0 +1,33 @@
+"""Servers that announce themselves on the local network. None of them is connected to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...dt_core.discovery import discover
+from ...dt_core.profile import default_profile
+from .. import servers
+from .catalogs import clean
+from .guard import Body, Refused, json_route
+
+MOST_SECONDS = 10.0
+
+
+def found(body: Body) -> Any:
+    """Listen for {"seconds"}: what was heard, without the servers that are on the list."""
+    seconds = body.get("seconds", 3)
+    if not isinstance(seconds, (int, float)) or not 0 < seconds <= MOST_SECONDS:
+        raise Refused(400, f"'seconds' must be above 0 and at most {MOST_SECONDS:g}.")
+    stored = (server.profile for server in servers.current().stored)
+    listed = {address for known in (default_profile(), *stored) for address in known.addresses}
+    rows = [(server, server.profile()) for server in discover(float(seconds))]
+    return {
+        "found": [
+            {"name": clean(server.name), "address": profile.address, "tls": profile.tls.value}
+            for server, profile in rows
+            if profile.address not in listed
+        ]
+    }
+
+
+ROUTES = {"/servers/discover": json_route(found)}
