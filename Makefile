@@ -14,6 +14,7 @@ TYPES := .build/types
 help:
 	@echo "make test       lint and every test: core, nodes, ComfyUI, browser"
 	@echo "make test-fast  the tests of dt_core, which need no ComfyUI"
+	@echo "make test-versions  the tests of dt_core on Python 3.10 to 3.14, where they are here"
 	@echo "make lint       ruff, mypy and tsc"
 	@echo "make format     let ruff rewrite the Python files"
 	@echo "make demo       the example workflows into demo/"
@@ -21,6 +22,7 @@ help:
 	@echo "make comfyui    the simulator and a ComfyUI to click around in"
 	@echo "make bench      measure the client against floors and a peer, write docs/performance.md"
 	@echo "make fuzz       damaged input for every reader, FUZZ_SECONDS for each"
+	@echo "make docs       the documentation as a site, in .build/site"
 	@echo "make clean      remove all that these left behind"
 
 # --- environments
@@ -78,7 +80,12 @@ test-comfy: comfyui-install
 test-browser: comfyui-install
 	$(PY) -m pytest tests/browser
 
-test: lint test-nodes
+# Not in CI: wants the interpreters, see tools/versions.py.
+.PHONY: test-versions
+test-versions: venv
+	$(PY) -m tools.versions
+
+test: lint docs test-nodes
 	$(PY) -m pytest tests/core tests/matrix tests/package tests/deploy tests/comfy tests/browser
 
 # --- the product at work
@@ -97,6 +104,25 @@ comfyui: comfyui-install
 # QUICK=--quick takes fewer rounds and smaller sizes.
 bench: comfyui-install
 	@$(PY) -m tools.bench $(QUICK)
+
+# --- documentation
+
+DOCS := .build/docs
+
+$(DOCS)/stamp: docs/requirements.txt
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/pip install -qq -r docs/requirements.txt
+	@touch $@
+
+.PHONY: docs docs-pictures
+docs: $(DOCS)/stamp
+	$(DOCS)/bin/python -m tools.build_messages --check
+	$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs .build/site
+	@echo "open .build/site/index.html"
+
+# Real graphs in a real browser, as in the browser tests.
+docs-pictures: comfyui-install
+	$(PY) -m pytest tests/browser/take_pictures.py
 
 clean:
 	rm -rf .build build dist demo artifacts .pytest_cache tests/.pytest_cache .mypy_cache \

@@ -283,10 +283,7 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
             f"{at} is not a Draw Things server, or an old one ({details}): update it."
         )
     if code is status.INTERNAL and "deserializing response" in details:
-        return ProtocolError(
-            f"{at} sent a message that cannot be read: it is of another version, or something in "
-            "between damages what passes. Generate again; if that does not help, update the server."
-        )
+        return unreadable(profile)
     if code is status.INTERNAL and "RST_STREAM" in details:
         return _broken(profile)
     if code is status.INTERNAL:
@@ -304,6 +301,15 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
 _SILENT = ("keepalive", "ping timeout", "timed out")
 _BROKEN = ("socket closed", "reset", "goaway", "broken pipe", "stream removed")
 _NOT_THERE = ("failed to connect", "connection refused", "dns", "name resolution", "no route")
+
+
+def unreadable(profile: ServerProfile) -> ProtocolError:
+    """What it means that a message is no message of the protocol."""
+    return ProtocolError(
+        f"The server at {profile.address} sent a message that cannot be read: it is of another "
+        "version, or something in between damages what passes. Generate again; if that does not "
+        "help, update the server."
+    )
 
 
 def _broken(profile: ServerProfile) -> ServerUnreachable:

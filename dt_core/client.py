@@ -57,6 +57,16 @@ class FileStatus:
     sha256: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Limits of the cloud in compute units, for free users and subscribers, until `expires_at`
+    (seconds of 1970). No server of one's own has any."""
+
+    community: float
+    plus: float
+    expires_at: int
+
+
 class Client:
     """A Draw Things server, synchronously. Cheap to make: connects when first used.
 
@@ -156,6 +166,19 @@ class Client:
             for name, exists, digest in zip(wanted, reply.existences, digests, strict=False)
         )
 
+    def thresholds(self) -> Thresholds | None:
+        """The limits that a proxy of the cloud sets (docs/protocol.md 6.4); else None."""
+        reply = self._ask(_wire.HOURS, _wire.HoursRequest(), self.echo_timeout_s)
+        if not reply.HasField("thresholds"):
+            return None
+        told = reply.thresholds
+        return Thresholds(told.community, told.plus, told.expireAt)
+
+    def public_key(self) -> str:
+        """The public key of a proxy, as PEM (docs/protocol.md 6.4); "" of any other server."""
+        request = _wire.PubkeyRequest(name=self._name)
+        return str(self._ask(_wire.PUBKEY, request, self.echo_timeout_s).pubkey)
+
     def upload(
         self,
         path: Path,
@@ -208,8 +231,8 @@ class Client:
             call = self._connect().channel.unary_stream(
                 method.path,
                 request_serializer=method.serialize,
-                response_deserializer=method.parse_reply,
             )
+            # The job reads the messages: where gRPC does and fails, the call never ends.
             # No deadline: a queued or long generation is silent for minutes.
             return Started(resolved, warnings), lambda: call(message)
 

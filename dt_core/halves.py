@@ -147,7 +147,7 @@ def _to_half_with(
 
 
 def _to_unit_with(
-    torch: Any, values: HalfArray, scale: float, offset: float, out: FloatArray
+    torch: Any, values: NDArray[Any], scale: float, offset: float, out: FloatArray
 ) -> bool:
     added, total = torch.tensor(float(offset)), torch.zeros(())
     for given, made in _block_pairs(torch, values, out):

@@ -14,9 +14,9 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from . import fpzip_pool, frames
+from . import _wire, fpzip_pool, frames
 from .allowance import Allowance
-from .channel import explain
+from .channel import explain, unreadable
 from .delivery import Delivery
 from .errors import (
     Cancelled,
@@ -153,6 +153,12 @@ class Job:
         else:
             self._put(_END)
 
+    def _message(self, data: bytes) -> Any:
+        try:
+            return _wire.GENERATE_IMAGE.parse_reply(data)
+        except Exception:  # protobuf's own, of which there are several
+            raise unreadable(self._profile) from None
+
     def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
         if self._cancelled:
             return Cancelled("The generation was cancelled.")
@@ -177,8 +183,8 @@ class Job:
         room = self._room or Stack(frames.pictures(first.resolved))
         reader = Reader(self._profile, room, Allowance(first.resolved, self._profile.address))
         try:
-            for message in call:
-                reader.read(message, delivery)
+            for data in call:
+                reader.read(self._message(data), delivery)
             reader.finish()
         except BaseException as error:
             if isinstance(error, DrawThingsError):

@@ -192,9 +192,6 @@ class Client(Http):
         found: dict[str, Any] = self.get_json(f"/object_info/{node_id}").get(node_id, {})
         return found
 
-    def set_setting(self, name: str, value: object) -> None:
-        self.post_json(f"/api/settings/{name}", value)
-
     def _connect(self) -> websocket.WebSocket:
         if self._socket is None:
             address = self.address.replace("http://", "ws://")

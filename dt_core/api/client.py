@@ -33,8 +33,6 @@ from .telling import warn
 ProgressCallback = Callable[[str, int], Any]
 PreviewCallback = Callable[[bytes], Any]
 
-_told_of_compression = False
-
 
 def profile_of(
     server_address: str | None, insecure: bool, verify_ssl: bool, ssl_cert_path: Any
@@ -83,9 +81,7 @@ class DrawThingsClient:
         shared_secret: str | None = None,
         known: KnownServers | None = None,
     ) -> None:
-        global _told_of_compression
-        if enable_compression and not _told_of_compression:
-            _told_of_compression = True
+        if enable_compression:
             warn("enable_compression has no effect: servers refuse compressed messages.")
         self.profile = profile_of(server_address, insecure, verify_ssl, ssl_cert_path)
         self._secret = shared_secret or os.environ.get("DRAWTHINGS_SECRET") or None

@@ -331,8 +331,9 @@ def _unshifted(raw: Mapping[str, Any], say: Say) -> Mapping[str, Any]:
     if not steps or not math.isfinite(steps):
         return raw
     embed = raw.get("guidance_embed")
-    fraction = isinstance(embed, float) and math.isfinite(embed)
-    rounded = fraction and steps == int(embed + 0.5)  # put into a widget of whole numbers
+    rounded = False
+    if isinstance(embed, float) and math.isfinite(embed):
+        rounded = steps == int(embed + 0.5)  # put into a widget of whole numbers
     displaced = steps == embed or steps != int(steps)
     if not displaced and not (rounded and raw.get("stochastic_sampling_gamma") == 1):
         return raw

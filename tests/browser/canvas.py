@@ -31,6 +31,8 @@ class Face:
 
 
 FACES = (Face(NEWEST, vue=False), Face(NEWEST, vue=True), Face(PINNED, vue=False))
+# Shows neither our lines nor late changes of combos; what must work there is in test_first_vue.
+FIRST_VUE = Face(PINNED, vue=True)
 
 
 class Canvas:
@@ -190,6 +192,26 @@ class Canvas:
             }""",
             [kind, name, value],
         )
+
+    def undo_steps(self) -> int:
+        """How many steps the front end can take back."""
+        steps: int = self.page.evaluate(
+            "app.extensionManager.workflow.activeWorkflow.changeTracker.undoQueue.length"
+        )
+        return steps
+
+    def wait_for_undo_steps(self, count: int) -> None:
+        self.page.wait_for_function(
+            "count => app.extensionManager.workflow.activeWorkflow.changeTracker"
+            ".undoQueue.length === count",
+            arg=count,
+        )
+
+    def reload(self) -> None:
+        """Load the page again, as a user would; it opens the workflow that was open."""
+        self.page.reload()
+        self._wait_until_loaded()
+        self.page.wait_for_function("app.graph._nodes.length > 0")
 
     def prompt(self) -> dict[str, Any]:
         """What the page would send if Run were pressed."""

@@ -108,6 +108,7 @@ GRAPH = ("DTModelLoader", "DTPrompt", "DTLoRA", "DTTilingOptions", "DTSampler", 
 
 
 def test_a_pasted_configuration_becomes_a_graph_and_one_undo_takes_it_back(page: Canvas) -> None:
+    steps = page.undo_steps()
     assert paste(page, json.dumps(CONFIGURATION))
     wait_for(page, *GRAPH)
     page.screenshot("exchange-pasted")
@@ -128,6 +129,9 @@ def test_a_pasted_configuration_becomes_a_graph_and_one_undo_takes_it_back(page:
     selected = page.page.evaluate("Object.keys(app.canvas.selected_nodes).length")
     assert selected == len(GRAPH)
     page.page.wait_for_function(APART)
+    page.wait_for_undo_steps(steps + 1)
+    page.page.mouse.click(*EMPTY_PLACE)  # where the front end looks for changes
+    assert page.undo_steps() == steps + 1
 
     page.page.evaluate("app.extensionManager.command.execute('Comfy.Undo')")
     page.page.wait_for_function("app.graph._nodes.length === 0")

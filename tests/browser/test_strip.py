@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from canvas import Canvas
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.simulator.certificate import own_certificate
 from drawthings.tools.demo import graph_file
 from playwright.sync_api import Locator, expect
 
@@ -51,6 +54,79 @@ def connect_server(canvas: Canvas, address: str, tls: str = "automatic") -> None
         [address, tls],
     )
     canvas.show_all()
+
+
+CALL = """async ([folder, route, body]) => {
+    const { call } = await import(`/extensions/${folder}/lib/backend.mjs`)
+    await call(route, body)
+}"""
+ATTIC = "attic"
+
+
+@pytest.fixture
+def attic(canvas: Canvas) -> Iterator[Canvas]:
+    """The page; a server that a test stores under that name is removed afterwards."""
+    yield canvas
+    canvas.page.evaluate(CALL, [canvas.pack_folder, "/servers/remove", {"name": ATTIC}])
+
+
+def store(canvas: Canvas, address: str, tls: str = "automatic") -> None:
+    row = {"name": ATTIC, "address": address, "tls": tls, "fingerprint": "", "ca_file": ""}
+    canvas.page.evaluate(CALL, [canvas.pack_folder, "/servers/save", row])
+
+
+def toasts(canvas: Canvas) -> Locator:
+    return canvas.page.locator(".p-toast-message")
+
+
+def with_seed(name: str, seed: int) -> dict[str, Any]:
+    graph = graph_of(name)
+    next(n for n in graph["nodes"] if n["type"] == SAMPLER)["widgets_values"][0] = seed
+    return graph
+
+
+def test_the_status_follows_a_server_that_goes_away_and_comes_back(attic: Canvas) -> None:
+    line = section(attic, "status")
+    again = attic.page.get_by_role("button", name="Try again")
+    back = toasts(attic).filter(has_text="is connected again")
+    with Simulator() as other:
+        store(attic, other.address)
+        attic.load(graph_of("text_to_image"))
+        connect_server(attic, other.address)
+        expect(line).to_contain_text(ATTIC, timeout=DEADLINE_MS)
+        expect(line).to_contain_text("connected", timeout=DEADLINE_MS)
+        expect(back).to_have_count(0)
+    again.click()
+    expect(line).to_contain_text("not reachable", timeout=DEADLINE_MS)
+    attic.screenshot("status-away")
+    with Simulator(port=other.port):
+        again.click()
+        expect(line).not_to_contain_text("not reachable", timeout=DEADLINE_MS)
+        expect(line).to_contain_text("connected", timeout=DEADLINE_MS)
+
+
+def test_a_changed_certificate_is_told_and_accepted_on_the_node(
+    attic: Canvas, tmp_path: Path
+) -> None:
+    line = section(attic, "status")
+    first, second = (own_certificate(tmp_path / name) for name in ("first", "second"))
+    with Simulator(tls=True, certificate=first[0], private_key=first[1]) as other:
+        store(attic, other.address, "TLS")
+        attic.load(graph_of("text_to_image"))
+        connect_server(attic, other.address, "TLS")
+        expect(line).to_contain_text("own certificate", timeout=DEADLINE_MS)
+    with Simulator(
+        tls=True, certificate=second[0], private_key=second[1], port=other.port
+    ) as changed:
+        attic.page.get_by_role("button", name="Try again").click()
+        expect(line).to_contain_text("certificate changed", timeout=DEADLINE_MS)
+        attic.screenshot("status-certificate")
+
+        attic.page.get_by_role("button", name="Accept the new certificate").click()
+
+        expect(line).not_to_contain_text("certificate changed", timeout=DEADLINE_MS)
+        expect(line).to_contain_text("connected", timeout=DEADLINE_MS)
+        assert changed.echo_count > 0
 
 
 def test_the_loader_tells_that_the_default_server_is_connected(canvas: Canvas) -> None:
@@ -106,6 +182,94 @@ def test_progress_tells_steps_and_goes_away_at_the_end(
     finally:
         simulator.step_delay = before
     expect(line).to_have_count(0, timeout=DEADLINE_MS)
+
+
+SEEN = """() => {
+    window.dtSeen = []
+    new MutationObserver(() => {
+        for (const { textContent } of document.querySelectorAll('.dt-section-progress')) {
+            if (textContent && !window.dtSeen.includes(textContent)) window.dtSeen.push(textContent)
+        }
+    }).observe(document.body, { childList: true, subtree: true })
+}"""
+
+
+def test_every_phase_of_a_run_is_seen_in_its_order(canvas: Canvas, simulator: Simulator) -> None:
+    canvas.load(with_seed("text_to_image", 7_300_001 + len(simulator.requests)))
+    canvas.page.evaluate(SEEN)
+    canvas.run()
+    canvas.page.wait_for_function("window.dtSeen.some(text => text.includes('receiving'))")
+
+    seen = canvas.page.evaluate("window.dtSeen")
+    phases = ["waiting", "prompt read", "step 1 of 4", "step 4 of 4", "decoding", "receiving"]
+    places = [next(i for i, text in enumerate(seen) if phase in text) for phase in phases]
+    assert places == sorted(places)
+    expect(section(canvas, "progress")).to_have_count(0, timeout=DEADLINE_MS)
+
+
+@pytest.fixture
+def slow(canvas: Canvas, simulator: Simulator) -> Iterator[Canvas]:
+    """The page before a server that takes its time; nothing runs afterwards."""
+    simulator.step_delay, before = 1.5, simulator.step_delay
+    yield canvas
+    simulator.step_delay = before
+    canvas.page.evaluate("app.api.interrupt()")
+    expect(section(canvas, "progress")).to_have_count(0, timeout=DEADLINE_MS)
+
+
+def test_a_page_that_is_loaded_again_during_a_run_shows_how_far_it_is(
+    slow: Canvas, simulator: Simulator
+) -> None:
+    slow.load(with_seed("text_to_image_two_loras", 7_400_001 + len(simulator.requests)))
+    slow.run()
+    line = section(slow, "progress")
+    expect(line).to_contain_text("step 1", timeout=DEADLINE_MS)
+
+    slow.reload()
+
+    expect(line).to_contain_text("step", timeout=DEADLINE_MS)
+    slow.screenshot("progress-reloaded")
+
+
+def test_a_run_that_is_interrupted_leaves_no_bar(slow: Canvas, simulator: Simulator) -> None:
+    slow.load(with_seed("text_to_image", 7_500_001 + len(simulator.requests)))
+    slow.run()
+    line = section(slow, "progress")
+    expect(line).to_contain_text("step", timeout=DEADLINE_MS)
+
+    slow.page.evaluate("app.extensionManager.command.execute('Comfy.Interrupt')")
+
+    expect(line).to_have_count(0, timeout=DEADLINE_MS)
+    simulator.wait_for(lambda record: record.outcome == "cancelled", 5)
+
+
+def test_a_server_that_dies_during_a_run_leaves_no_bar_and_a_true_status(attic: Canvas) -> None:
+    with Simulator(step_delay=1.5) as other:
+        store(attic, other.address)
+        attic.load(with_seed("text_to_image", 7_600_001))
+        connect_server(attic, other.address)
+        attic.run()
+        expect(section(attic, "progress")).to_contain_text("step", timeout=DEADLINE_MS)
+    expect(section(attic, "progress")).to_have_count(0, timeout=2 * DEADLINE_MS)
+    expect(section(attic, "status")).to_contain_text("not reachable", timeout=DEADLINE_MS)
+    attic.page.keyboard.press("Escape")
+
+
+def test_a_closed_subgraph_tells_how_far_the_sampler_in_it_is(
+    slow: Canvas, simulator: Simulator
+) -> None:
+    slow.load(with_seed("text_to_image", 7_700_001 + len(simulator.requests)))
+    slow.page.evaluate(
+        """() => void app.graph.convertToSubgraph(
+            new Set([app.graph._nodes.find(node => node.type === 'DTSampler')]))"""
+    )
+    slow.run()
+
+    slow.page.wait_for_function(
+        """() => app.graph._nodes.find(node => node.subgraph).widgets
+            .some(widget => String(widget.value).includes('step 1 of 4'))"""
+    )
+    slow.screenshot("progress-subgraph")
 
 
 def test_a_job_behind_another_one_says_that_it_waits(canvas: Canvas, simulator: Simulator) -> None:

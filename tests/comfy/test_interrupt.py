@@ -51,13 +51,10 @@ def new_request(server: Simulator) -> Iterator[Callable[..., Record]]:
     )
 
 
-def stopped(
-    client: Client, prompt_id: str, node_id: str, *, by_id: bool = True, began: float | None = None
-) -> Result:
+def stopped(client: Client, prompt_id: str, node_id: str) -> Result:
     """Interrupt the prompt, and make sure that it ended soon and as interrupted."""
-    begun = time.monotonic() if began is None else began
-    if began is None:
-        client.interrupt(prompt_id if by_id else None)
+    begun = time.monotonic()
+    client.interrupt(prompt_id)
     result = client.wait(prompt_id)
     assert result.outcome == "interrupted", result.error
     (interrupted,) = result.of_kind("execution_interrupted")
@@ -67,10 +64,9 @@ def stopped(
     return result
 
 
-def heard(server: Simulator, record: Record, begun: float) -> None:
+def heard(server: Simulator, record: Record) -> None:
     """The server knows that its client left."""
     server.wait_for(lambda r: r is record and r.outcome is not None, LIMIT_S + 1)
-    _log.warning("heard by the server after %.0f ms", (time.monotonic() - begun) * 1000)
     assert record.outcome == "cancelled"
 
 
@@ -87,7 +83,7 @@ def test_stop_ends_the_prompt_and_the_servers_work_at_once(
 
     def stop_at_first_progress(event: Event) -> None:
         nonlocal stopped_at
-        if event.kind == "progress" and not stopped_at:
+        if event.kind == "progress" and not stopped_at and len(simulator.requests) > before:
             stopped_at = time.monotonic()
             client.interrupt(prompt_id if by_id else None)
 
@@ -98,7 +94,7 @@ def test_stop_ends_the_prompt_and_the_servers_work_at_once(
     assert interrupted.data["node_id"] == slow.sampler
     _log.warning("shown as interrupted after %.0f ms", (interrupted.at - stopped_at) * 1000)
     assert interrupted.at - stopped_at < LIMIT_S
-    heard(simulator, simulator.requests[before], stopped_at)
+    heard(simulator, simulator.requests[before])
 
     simulator.step_delay = 0.0
     assert client.run(example("text_to_image_two_loras").prompt).outcome == "success"
@@ -140,9 +136,8 @@ def test_stop_ends_a_call_to_a_server_that_fell_silent(
     with new_request(faulty) as request:
         prompt_id = client.queue(silent.prompt)
         record = request(lambda record: record.sent == 4)
-    begun = time.monotonic()
     stopped(client, prompt_id, silent.sampler)
-    heard(faulty, record, begun)
+    heard(faulty, record)
     assert client.run(on(faulty, example).prompt).outcome == "success"
 
 
@@ -177,9 +172,8 @@ def test_stop_reaches_a_sampler_within_a_subgraph(
     with new_request(simulator) as request:
         prompt_id = client.queue(prompt)
         record = request(lambda record: True)
-    begun = time.monotonic()
     stopped(client, prompt_id, ids[inner.sampler])
-    heard(simulator, record, begun)
+    heard(simulator, record)
 
 
 def test_stop_ends_that_call_only(
@@ -251,10 +245,9 @@ def test_several_samplers_on_several_servers_all_stop(
     with new_request(simulator) as request, new_request(faulty) as other_request:
         prompt_id = client.queue(prompt)
         records = request(lambda record: True), other_request(lambda record: record.sent == 2)
-    begun = time.monotonic()
     client.interrupt(prompt_id)
     assert client.wait(prompt_id).outcome == "interrupted"
     for server, record in zip((simulator, faulty), records, strict=True):
-        heard(server, record, begun)
+        heard(server, record)
     simulator.step_delay = 0.0
     assert client.run(example("text_to_image_two_loras").prompt).outcome == "success"

@@ -96,7 +96,7 @@ def test_json_of_any_values_is_read_or_refused_in_words(
     ],
 )
 def test_a_strange_entry_of_a_catalogue_does_not_stop_a_request(row: str) -> None:
-    """Found by fuzzing: such entries were sent back as they came."""
+    """Descriptions are sent back to the server, but not what no JSON or UTF-8 can carry."""
     TARGETS["catalog"].read(f"[{row}]".encode())
 
 

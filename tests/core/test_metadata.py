@@ -187,10 +187,14 @@ def test_the_xml_of_drawthings_py_is_read_although_it_is_none() -> None:
 
 def test_jpeg_tells_in_xmp_or_in_its_exif_comment() -> None:
     picture = Image.fromarray(GREY)
-    with_xmp, with_exif = io.BytesIO(), io.BytesIO()
-    picture.save(with_xmp, "JPEG", xmp=to_xmp(MADE).encode())
+    plain, with_exif = io.BytesIO(), io.BytesIO()
+    picture.save(plain, "JPEG")
+    # Pillow writes XMP into JPEGs only since version 11.
+    packet = b"http://ns.adobe.com/xap/1.0/\0" + to_xmp(MADE).encode()
+    segment = b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet
+    with_xmp = io.BytesIO(plain.getvalue()[:2] + segment + plain.getvalue()[2:])
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + json.dumps(to_json(MADE)).encode()
+    exif[0x8769] = {0x9286: b"ASCII\0\0\0" + json.dumps(to_json(MADE)).encode()}
     picture.save(with_exif, "JPEG", exif=exif)
 
     for file in (with_xmp, with_exif):

@@ -71,11 +71,22 @@ def test_the_web_folder_is_declared_once() -> None:
     assert "web" not in PROJECT["tool"]["comfy"]
 
 
-def test_every_package_of_the_library_is_packed() -> None:
-    inside = {path.parent.relative_to(ROOT) for path in (ROOT / "dt_core").rglob("__init__.py")}
-    packages = {".".join(folder.parts) for folder in inside}
+def test_the_changelog_and_the_policy_know_this_version() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    policy = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
-    assert packages == set(PROJECT["tool"]["setuptools"]["packages"])
+    assert PROJECT["project"]["version"] in changelog
+    assert "## [Unreleased]" in changelog
+    assert "test_schemas.py" in policy
+
+
+def test_exactly_one_fpzip_is_asked_for_on_every_python() -> None:
+    """Two packages bring the import name fpzip; together they overwrite each other."""
+    asked = [line for line in PROJECT["project"]["dependencies"] if "fpzip" in line]
+    markers = {line.partition(";")[2].strip() for line in asked}
+
+    assert len(asked) == 2
+    assert markers == {"python_version < '3.14'", "python_version >= '3.14'"}
 
 
 @pytest.mark.parametrize("name", SHOWS)

@@ -149,7 +149,13 @@ sys.stdout.write(str(check()))
     assert int(_run(script, str(stranger))) >= 20
 
 
-@pytest.mark.parametrize("version", ["4.25.*", "7.*"])
+# Protobufs of that age warn on Python 3.12 and do not load on 3.14.
+OLD_PROTOBUF = pytest.param(
+    "4.25.*", marks=pytest.mark.skipif(sys.version_info >= (3, 12), reason="not for this Python")
+)
+
+
+@pytest.mark.parametrize("version", [OLD_PROTOBUF, "7.*"])
 def test_the_oldest_and_newest_protobuf_work(version: str) -> None:
     target = ROOT / ".build" / f"protobuf-{version.rstrip('.*')}"
     if not (target / "google" / "protobuf" / "message.py").is_file():

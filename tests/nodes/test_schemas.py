@@ -13,6 +13,31 @@ from drawthings.nodes import NODES, lists
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# DT Config Export takes what DT Sampler takes.
+SAMPLER_WIDGETS = [
+    "seed",
+    "steps",
+    "guidance",
+    "sampler",
+    "width",
+    "height",
+    "strength",
+    "batch_size",
+    "shift",
+]
+SAMPLER_SOCKETS = [
+    "model",
+    "positive",
+    "negative",
+    "lora",
+    "control",
+    "reference",
+    "image",
+    "mask",
+    "options",
+    "audio",
+]
+
 # A file format: saved workflows depend on these ids and on the order of the widgets.
 # Append only.
 FORMAT = {
@@ -83,29 +108,8 @@ FORMAT = {
         ["DT_REFERENCE", "STRING"],
     ),
     "DTSampler": (
-        [
-            "seed",
-            "steps",
-            "guidance",
-            "sampler",
-            "width",
-            "height",
-            "strength",
-            "batch_size",
-            "shift",
-        ],
-        [
-            "model",
-            "positive",
-            "negative",
-            "lora",
-            "control",
-            "reference",
-            "image",
-            "mask",
-            "options",
-            "audio",
-        ],
+        SAMPLER_WIDGETS,
+        SAMPLER_SOCKETS,
         ["IMAGE", "MASK", "VIDEO", "AUDIO", "INT", "IMAGE", "DT_GENERATION"],
     ),
     "DTGuidanceOptions": (
@@ -246,29 +250,8 @@ FORMAT = {
         ["DT_OPTIONS", "DT_LORA", "DT_CONTROL", "STRING"],
     ),
     "DTConfigExport": (
-        [
-            "seed",
-            "steps",
-            "guidance",
-            "sampler",
-            "width",
-            "height",
-            "strength",
-            "batch_size",
-            "shift",
-        ],
-        [
-            "model",
-            "positive",
-            "negative",
-            "lora",
-            "control",
-            "reference",
-            "image",
-            "mask",
-            "options",
-            "audio",
-        ],
+        SAMPLER_WIDGETS,
+        SAMPLER_SOCKETS,
         ["STRING"],
     ),
     "DTPrompt": (["text", "embedding"], ["model"], ["STRING"]),

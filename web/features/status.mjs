@@ -17,7 +17,9 @@ const SETTING = 'drawthingsnodes.status_line'
 /**
  * @typedef {import('../lib/status_words.mjs').Status} Status
  * @typedef {import('../lib/graph.mjs').ServerRef} ServerRef
- * @typedef {{ status: Status, asked: number, asking: boolean, again: boolean }} State
+ * @typedef {{
+ *   status: Status, asked: number, asking: boolean, again: boolean, lost: boolean
+ * }} State
  */
 
 /** @type {Map<string, State>} */
@@ -57,12 +59,13 @@ async function refresh(ref, age = FRESH_MS, changed = false) {
   }
   if (known && Date.now() - known.asked < age) return
   const before = known?.status
-  const state = { status: before ?? ASKING, asked: Date.now(), asking: true, again: false }
+  const lost = known?.lost ?? false
+  const state = { status: before ?? ASKING, asked: Date.now(), asking: true, again: false, lost }
   states.set(key, state)
   if (changed) show()
   const status = await ask(ref)
-  states.set(key, { status, asked: Date.now(), asking: false, again: false })
-  announce(before, status)
+  const now = announce(before, status, lost)
+  states.set(key, { status, asked: Date.now(), asking: false, again: false, lost: now })
   show()
   if (state.again) await refresh(ref, 0)
 }
@@ -83,20 +86,20 @@ function refreshShown(age, changed = false) {
  * One toast for each change between there and away; none for the first answer.
  * @param {Status | undefined} before
  * @param {Status} after
+ * @param {boolean} lost whether it was there once, and then away
+ * @returns {boolean} whether it is lost now
  */
-function announce(before, after) {
-  if (!before || before.code === 'asking') return
-  const was = gradeOf(before) !== 'bad'
+function announce(before, after, lost) {
+  if (after.code === 'busy') return lost // neither there nor away
   const is = gradeOf(after) !== 'bad'
+  const was = before && before.code !== 'asking' && gradeOf(before) !== 'bad'
+  const server = after.name || after.address || before?.name || before?.address || ''
+  const toast = (/** @type {'success' | 'warn'} */ severity, /** @type {string} */ detail) =>
+    app.extensionManager.toast.add({ severity, summary: 'Draw Things', detail, life: 6000 })
   // A server that was just added, or whose secret was, is not back: it was never lost.
-  if (was === is || (is && !LOST.includes(before.code))) return
-  const server = after.name || after.address || before.name || before.address
-  app.extensionManager.toast.add({
-    severity: is ? 'success' : 'warn',
-    summary: 'Draw Things',
-    detail: is ? t('status.back', { server }) : after.sentence || t('status.lost', { server }),
-    life: 6000,
-  })
+  if (is && lost) toast('success', t('status.back', { server }))
+  if (!is && was && !lost) toast('warn', after.sentence || t('status.lost', { server }))
+  return !is && (lost || (Boolean(was) && LOST.includes(after.code)))
 }
 
 /** @param {any} node */
@@ -206,18 +209,16 @@ export const status = {
   setup() {
     onGraphChange(show)
     // Lists come with every answer of a server, so this must not ask again at once.
-    const soon = [
-      'drawthingsnodes.lists',
-      'execution_success',
-      'execution_error',
-      'execution_interrupted',
-      'reconnected',
-    ]
+    const soon = ['drawthingsnodes.lists', 'execution_success', 'reconnected']
     for (const event of soon) {
       api.addEventListener(/** @type {any} */ (event), () => {
         show()
         refreshShown(RECENT_MS)
       })
+    }
+    // However young the answer is: the server may just have died.
+    for (const event of ['execution_error', 'execution_interrupted']) {
+      api.addEventListener(/** @type {any} */ (event), () => refreshShown(0, true))
     }
     window.addEventListener('visibilitychange', () => refreshShown(RECENT_MS))
     setInterval(() => refreshShown(FRESH_MS), LOOK_MS)

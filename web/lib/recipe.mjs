@@ -10,7 +10,8 @@ const TITLE = 30
 const LOOK_MS = 150
 const LOOK_FOR_MS = 8000 // how long lines may still come that make nodes taller
 const STILL_WITHIN_MS = 900 // for sizes that are only known once nodes are drawn
-const ROOM = { DTModelLoader: 120, DTServer: 60, DTLoRA: 120, DTSampler: 60 } // for lines that come once the server answers
+// For lines that come once the server answers; what is taller may use half of the gap.
+const ROOM = { DTModelLoader: 140, DTServer: 60, DTLoRA: 120, DTSampler: 60 }
 const VUE_GROWTH = 1.15 // nodes drawn by Vue are taller than LiteGraph measures
 
 /**
@@ -112,7 +113,7 @@ function layOut(recipe, nodes, position, first = heights(nodes)) {
       if (node.pos[0] !== left || node.pos[1] !== top) node.pos = [left, top]
       const room = /** @type {Record<string, number>} */ (ROOM)[part.type] ?? 0
       const before = (first.get(part.id) ?? 0) * growth + room
-      y += Math.max(now.get(part.id) ?? 0, before) + TITLE + GAP_Y
+      y += Math.max((now.get(part.id) ?? 0) - GAP_Y / 2, before) + TITLE + GAP_Y
       width = Math.max(width, node.size[0])
     }
     x += width + GAP_X

@@ -1,0 +1,1 @@
+"""The `drawthings` command. What it can do is in `parser`, one module each does it."""

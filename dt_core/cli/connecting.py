@@ -1,0 +1,45 @@
+"""From the options of the command line to clients, with secrets that are never shown."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import places
+from ..client import Client
+from ..profile import ServerProfile, TlsMode, default_profile
+from ..secret_store import SecretStore
+
+SECRETS_FILE = "secrets.json"
+_NAME = "drawthings"
+_MODES = {
+    "automatic": TlsMode.AUTOMATIC,
+    "tls": TlsMode.TLS,
+    "plain": TlsMode.PLAIN,
+    "system": TlsMode.SYSTEM,
+}
+
+
+def profile_of(options: argparse.Namespace) -> ServerProfile:
+    """Which server, and how far it is trusted. Raises SettingsError."""
+    default = default_profile() if options.server is None else ServerProfile(options.server)
+    tls = _MODES[options.tls] if options.tls else default.tls
+    if options.ca_file:
+        tls = TlsMode.AUTHORITY
+    return ServerProfile(
+        ",".join(default.addresses),
+        tls,
+        options.secret_name,
+        options.fingerprint or "",
+        options.ca_file or "",
+    )
+
+
+def client_of(profile: ServerProfile) -> Client:
+    """A client with the secret that the profile names. Raises SecretRejected."""
+    secrets = SecretStore(places.user_folder() / SECRETS_FILE)
+    return Client(profile, secret=secrets.lookup(profile.secret_name), name=_NAME)
+
+
+def clients_of(options: argparse.Namespace) -> tuple[Client, ...]:
+    """One client for each of the servers."""
+    return tuple(client_of(profile) for profile in profile_of(options).members)

@@ -1,0 +1,45 @@
+"""Reads the command line, runs one subcommand, and turns errors into sentence and status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from . import exits, parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit status, as `exits` lists them."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["simulator"]:
+        from ..simulator.__main__ import main as simulate
+
+        return simulate(given[1:])
+    options = parser.build().parse_args(given)
+    try:
+        return _run(options)
+    except exits.DrawThingsError as error:
+        sys.stderr.write(f"{exits.sentence_of(error)}\n")
+        return exits.code_of(error)
+    except BrokenPipeError:  # such as `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.DONE
+    except KeyboardInterrupt:
+        sys.stderr.write("Cancelled.\n")
+        return exits.INTERRUPTED
+
+
+def _run(options: parser.argparse.Namespace) -> int:
+    command = options.command
+    if command == "generate":
+        from .generate import run
+    elif command in {"models", "loras", "controls", "upscalers"}:
+        from .lists import run
+    elif command in {"upload", "files"}:
+        from .files import run
+    elif command == "inspect":
+        from .inspecting import run
+    else:
+        from .ping import run
+    return run(options)

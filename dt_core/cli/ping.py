@@ -1,0 +1,126 @@
+"""`drawthings ping` and `drawthings servers`: who is there, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from .. import channel
+from ..client import Client
+from ..discovery import LINUX_PAUSE_S, FoundServer, discover
+from ..errors import DrawThingsError
+from ..profile import ServerProfile
+from . import connecting, exits, output
+
+
+def run(options: argparse.Namespace) -> int:
+    if options.command == "servers":
+        return _servers(options)
+    profiles = _found(options) if options.discover else connecting.profile_of(options).members
+    if options.accept:
+        accepted = options.accept.replace(":", "").lower()
+        for profile in profiles:
+            channel.accept(profile, accepted)
+            output.note(f"The certificate of {profile.address} is trusted from now on.")
+    answers = [_answer(profile) for profile in profiles]
+    if options.json:
+        output.as_json([told for told, _ in answers])
+    else:
+        _say(answers)
+    return next((exits.code_of(error) for _, error in answers if error), exits.DONE)
+
+
+def _say(answers: Iterable[tuple[dict[str, Any], DrawThingsError | None]]) -> None:
+    for told, error in answers:
+        if error is None:
+            output.line(told["sentence"])
+        else:
+            output.note(exits.sentence_of(error))
+
+
+def _answer(profile: ServerProfile) -> tuple[dict[str, Any], DrawThingsError | None]:
+    told: dict[str, Any] = {"address": profile.address}
+    try:
+        client = connecting.client_of(profile)
+        client.echo()
+        start = time.monotonic()
+        catalog = client.echo()
+        latency_ms = round((time.monotonic() - start) * 1000, 1)
+        listed = (
+            f"{len(catalog.models)} models, {len(catalog.loras)} LoRAs, "
+            f"{len(catalog.controls)} ControlNets"
+            if catalog.browsable
+            else "it does not list its models (model browsing is off)"
+        )
+        told |= {
+            "works": True,
+            "latency_ms": latency_ms,
+            "security": client.security,
+            "trust": client.trust,
+            "browsable": catalog.browsable,
+            "models": len(catalog.models),
+            "loras": len(catalog.loras),
+            "controls": len(catalog.controls),
+            "sentence": f"{profile.address} answers over {client.security}: {listed}.",
+            **_of_the_proxy(client),
+        }
+    except DrawThingsError as error:
+        return told | {"works": False, "sentence": exits.sentence_of(error)}, error
+    return told, None
+
+
+def _of_the_proxy(client: Client) -> dict[str, Any]:
+    """What only the cloud's proxy tells; no reason to call a server broken."""
+    try:
+        limits = client.thresholds()
+    except DrawThingsError:
+        return {}
+    if limits is None:
+        return {}
+    return {"thresholds": {"community": limits.community, "plus": limits.plus}}
+
+
+def _found(options: argparse.Namespace) -> tuple[ServerProfile, ...]:
+    profiles = tuple(
+        replace(server.profile(), secret_name=options.secret_name)
+        for server in discover(options.seconds)
+    )
+    if not profiles:
+        output.note(_NOBODY)
+    return profiles
+
+
+_NOBODY = (
+    f"No server was heard. Servers on Linux announce themselves once a minute: --seconds "
+    f"{LINUX_PAUSE_S:g}. Some networks pass no such packets; then name the address."
+)
+
+
+def _servers(options: argparse.Namespace) -> int:
+    def tell(server: FoundServer) -> None:
+        if not options.json:
+            output.line(f"{server.profile().address}  {_spoken(server.tls)}  {server.name}")
+
+    found = discover(options.seconds, told=tell)
+    if options.json:
+        output.as_json(
+            [
+                {
+                    "name": server.name,
+                    "address": server.profile().address,
+                    "host": server.host,
+                    "tls": server.tls,
+                }
+                for server in found
+            ]
+        )
+    elif not found:
+        output.note(_NOBODY)
+    return exits.DONE if found else exits.UNREACHABLE
+
+
+def _spoken(tls: bool | None) -> str:
+    return {True: "TLS  ", False: "plain", None: "?    "}[tls]

@@ -1,0 +1,116 @@
+"""The settings that the command line asks for: options over --set over --config."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import metadata, seeds
+from ..choices import Sampler
+from ..configuration import Configuration
+from ..errors import RequestError, SettingsError
+from ..metadata import generation as written
+from ..settings import Kind, setting
+from .parser import SIZE
+
+_DIRECT = {
+    "model": "model",
+    "steps": "steps",
+    "count": "batch_count",
+    "guidance": "guidance_scale",
+    "strength": "strength",
+    "frames": "num_frames",
+}
+_TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What the command line asks for, before names are looked up."""
+
+    settings: Configuration
+    prompt: str
+    negative_prompt: str
+
+
+def wished(options: argparse.Namespace) -> Wished:
+    """Raises SettingsError for values that cannot be, RequestError for an unreadable file."""
+    base = _config(options.config) if options.config else metadata.Generation(Configuration())
+    found: dict[str, Any] = dict(_assigned(text) for text in options.set)
+    for option, name in _DIRECT.items():
+        value = getattr(options, option)
+        if value is not None:
+            found[name] = value
+    if options.sampler is not None:
+        found["sampler"] = Sampler.from_label(options.sampler)
+    if options.size is not None:
+        match = SIZE.fullmatch(options.size.strip())
+        if match is None:
+            raise SettingsError(f"--size {options.size!r} must be like 1024x768.")
+        found["start_width"], found["start_height"] = int(match[1]), int(match[2])
+    given = options.seed
+    if given is not None or "seed" not in (*base.settings, *found):
+        found["seed"] = seeds.chosen(seeds.RANDOM if given is None else given)
+    return Wished(
+        base.settings.merged(Configuration.of(found)),
+        base.prompt if options.prompt is None else options.prompt,
+        base.negative_prompt if options.negative is None else options.negative,
+    )
+
+
+def named_with_weight(text: str) -> tuple[str, float | None]:
+    """The name and weight of "name:0.8"; no weight where there is no number."""
+    name, _, weight = text.rpartition(":")
+    try:
+        return (name, float(weight)) if name else (text, None)
+    except ValueError:
+        return text, None
+
+
+def _config(path: str) -> metadata.Generation:
+    try:
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except OSError as error:
+        raise RequestError(f"--config {path} cannot be read: {error.strerror}.") from None
+    made = metadata.read(data)
+    if made is not None:
+        return made
+    import json
+
+    try:
+        parsed = json.loads(data)
+    except (ValueError, RecursionError):
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise SettingsError(
+            f"--config {path} is neither the app's JSON nor a picture that tells how it was made."
+        )
+    return written.from_json(parsed)
+
+
+def _assigned(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {text!r} must be like shift=3.0.")
+    row = setting(name.strip())
+    value = value.strip()
+    wrong = SettingsError(f"--set {name}: {value!r} is no value of {row.label}.")
+    try:
+        if row.choices is not None:
+            return row.name, row.choices.from_label(value)
+        if row.kind is Kind.BOOL:
+            if value.lower() not in _TRUE | _FALSE:
+                raise wrong
+            return row.name, value.lower() in _TRUE
+        if row.kind is Kind.F32:
+            return row.name, float(value)
+        if row.kind is Kind.STR:
+            return row.name, value
+        if row.wire_range is not None:
+            return row.name, int(value)
+    except ValueError:
+        raise wrong from None
+    raise SettingsError(f"--set {name} cannot be: use --lora, --control or --config.")
