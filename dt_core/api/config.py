@@ -80,8 +80,8 @@ class ControlNetConfig:
             weight=float(self.weight),
             start=float(self.guidance_start),
             end=float(self.guidance_end),
-            mode=ControlMode(self.control_mode),
-            input_type=ControlInputType(self.input_override),
+            mode=ControlMode(self.control_mode),  # type: ignore[call-arg]  # looked up by value
+            input_type=ControlInputType(self.input_override),  # type: ignore[call-arg]
             picture=None if self.image is None else as_picture(self.image),
             down_sampling_rate=float(self.down_sampling_rate),
             global_average_pooling=self.global_average_pooling,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Sequence
 
+from ..errors import DrawThingsError
 from . import exits, parser
 
 
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.build().parse_args(given)
     try:
         return _run(options)
-    except exits.DrawThingsError as error:
+    except DrawThingsError as error:
         sys.stderr.write(f"{exits.sentence_of(error)}\n")
         return exits.code_of(error)
     except BrokenPipeError:  # such as `| head`
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exits.INTERRUPTED
 
 
-def _run(options: parser.argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     command = options.command
     if command == "generate":
         from .generate import run
