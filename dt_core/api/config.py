@@ -44,7 +44,7 @@ class LoRAConfig:
 
     def to_lora(self) -> Lora:
         """The same as the library's value. Raises SettingsError for another mode."""
-        return Lora(self.file, float(self.weight), LoraMode.from_label(str(int(self.mode))))
+        return Lora(self.file, float(self.weight), LoraMode.from_label(int(self.mode)))
 
 
 @dataclass(slots=True)
@@ -80,8 +80,8 @@ class ControlNetConfig:
             weight=float(self.weight),
             start=float(self.guidance_start),
             end=float(self.guidance_end),
-            mode=ControlMode(self.control_mode),  # type: ignore[call-arg]  # looked up by value
-            input_type=ControlInputType(self.input_override),  # type: ignore[call-arg]
+            mode=ControlMode.from_label(int(self.control_mode)),
+            input_type=ControlInputType.from_label(int(self.input_override)),
             picture=None if self.image is None else as_picture(self.image),
             down_sampling_rate=float(self.down_sampling_rate),
             global_average_pooling=self.global_average_pooling,

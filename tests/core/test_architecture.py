@@ -13,7 +13,7 @@ CORE = sorted((ROOT / "dt_core").rglob("*.py"))
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
 
 STANDARD_NAMES = {"nodes", "dt_core", "proto", "drawthings"}
-CORE_MAY_USE = {"grpc", "google", "flatbuffers", "fpzip", "numpy", "PIL", "cryptography"}
+CORE_MAY_USE = {"grpc", "google", "flatbuffers", "fpzip", "numpy", "PIL", "cryptography", "tqdm"}
 SEES_THE_WIRE = {"client", "reading", "catalog", "request", "upload"}
 CLIENT_SIDE = {"client", "job", "request", "preflight", "channel", "tls", "secret_store", "events"}
 

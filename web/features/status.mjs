@@ -162,9 +162,9 @@ async function addServer(ref) {
     defaultValue: ref.address.replace(/:\d+$/, ''),
   })
   if (!name) return
-  const { address, tls, fingerprint } = ref
+  const { address, tls, fingerprint, ca_file = '' } = ref
   try {
-    await call('/servers/save', { name, address, tls, fingerprint })
+    await call('/servers/save', { name, address, tls, fingerprint, ca_file })
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     app.extensionManager.toast.add({ severity: 'error', summary: 'Draw Things', detail })

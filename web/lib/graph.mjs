@@ -16,7 +16,8 @@ export {
 /**
  * @typedef {import('./links.mjs').Node} Node
  * @typedef {null | { saved: string } | {
- *   address: string, tls: string, secret_name: string, fingerprint: string
+ *   address: string, tls: string, secret_name: string, fingerprint: string,
+ *   ca_file?: string
  * }} ServerRef
  */
 
@@ -104,6 +105,7 @@ export function serverRef(node) {
     tls: text('tls'),
     secret_name: text('secret_name'),
     fingerprint: text('fingerprint'),
+    ca_file: text('ca_file'),
   }
 }
 
