@@ -119,6 +119,8 @@ if TYPE_CHECKING:
         Size,
     )
 
+__version__ = "0.1.0"
+
 # Where each public name lives.
 _HOME = {
     "api": (

@@ -43,10 +43,11 @@ _CODES: tuple[tuple[type[DrawThingsError], int], ...] = (
 
 # The messages of the library name places in ComfyUI; these are the same places here.
 _HERE: tuple[tuple[type[DrawThingsError], str], ...] = (
-    (TlsMismatch, "On the command line: --tls plain, or --tls automatic."),
+    (TlsMismatch, "On the command line: --tls automatic."),
     (SecretRejected, "On the command line: set DRAWTHINGS_SECRET, or name it with --secret-name."),
     (FileOnServer, "On the command line: --name or --overwrite."),
 )
+_NOT_TRUSTED = "On the command line: --tls tls, or --ca-file for an authority of your own."
 
 
 def code_of(error: DrawThingsError) -> int:
@@ -58,5 +59,7 @@ def sentence_of(error: DrawThingsError) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, CertificateChanged):
         return f"{text} On the command line: ping --accept {error.presented}"
+    if type(error) is TrustError and "DT Server" in text:
+        return f"{text} {_NOT_TRUSTED}"
     hint = next((hint for kind, hint in _HERE if isinstance(error, kind)), "")
     return f"{text} {hint}".rstrip()

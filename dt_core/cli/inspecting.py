@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,22 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.file)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise RequestError(f"{path.name} is larger than {_MAX_BYTES >> 30} GiB: it is neither.")
+            raise RequestError(
+                f"{path} is larger than {_MAX_BYTES >> 30} GiB: no picture and no tensor."
+            )
         data = path.read_bytes()
     except OSError as error:
-        raise RequestError(f"{path.name} cannot be read: {error.strerror}.") from None
+        raise RequestError(f"{path} cannot be read: {error.strerror}.") from None
     told = _picture(data)
     if told is None:
         told = _tensor(path.name, data)
     if options.json:
         output.as_json(told)
-    elif "text" in told:
-        output.line(told["text"])
+    elif told["kind"] == "picture":
+        size = f"{told['width']}x{told['height']} px, {told['format']}" if told["format"] else ""
+        output.line(told["text"] or f"A picture that does not tell how it was made: {size}")
+        if told["text"] and size:
+            output.line(f"Picture: {size}")
     else:
         for key, value in told.items():
             output.line(f"{key:9} {value}")
@@ -37,16 +43,33 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _picture(data: bytes) -> dict[str, Any] | None:
+    """What the picture says, and its size; None for what is no picture."""
     made = metadata.read(data)
-    if made is None:
+    opened = _opened(data)
+    if made is None and opened is None:
         return None
+    width, height, kind = opened or (None, None, None)
     return {
         "kind": "picture",
-        "prompt": made.prompt,
-        "negative_prompt": made.negative_prompt,
-        "configuration": to_json(made.settings),
-        "text": written.described(made),
+        "format": kind,
+        "width": width,
+        "height": height,
+        "prompt": made.prompt if made else None,
+        "negative_prompt": made.negative_prompt if made else None,
+        "configuration": to_json(made.settings) if made else None,
+        "text": written.described(made) if made else None,
     }
+
+
+def _opened(data: bytes) -> tuple[int, int, str] | None:
+    """Width, height and format by the head of a picture file; its pixels are left alone."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.width, image.height, str(image.format)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _tensor(name: str, data: bytes) -> dict[str, Any]:
@@ -58,9 +81,7 @@ def _tensor(name: str, data: bytes) -> dict[str, Any]:
         header = tensor.read_header(data)
         values = tensor.decode(data)
     except TensorError as error:
-        raise RequestError(
-            f"{name} is neither a picture that tells how it was made nor a tensor. {error}"
-        ) from None
+        raise RequestError(f"{name} is neither a picture nor a tensor. {error}") from None
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     return {
         "kind": "tensor",

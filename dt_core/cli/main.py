@@ -18,7 +18,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ..simulator.__main__ import main as simulate
 
         return simulate(given[1:])
-    options = parser.build().parse_args(given)
+    # What gRPC's C code says of broken connections, `exits` says in a sentence.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    options = parser.parse(given)
     try:
         return _run(options)
     except DrawThingsError as error:

@@ -18,33 +18,37 @@ class Named(Protocol):
     def file(self) -> str: ...
     @property
     def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
 
 
-def find(what: str, given: str, entries: Sequence[Named]) -> str:
+def find(what: str, given: str, entries: Sequence[Named], version: str = "") -> str:
     """The file of that file name, or of that display name in any case.
 
-    For another name asks, where a person sits at a terminal. Raises ModelNotFound with
-    the nearest names. Where the server tells nothing, the name is taken for a file.
+    For another name asks, where a person sits at a terminal, and puts what is made for models
+    of that `version` first. Raises ModelNotFound or RequestError with the nearest names. Where
+    the server tells nothing, the name is taken for a file.
     """
     if not entries or any(entry.file == given for entry in entries):
         return given
     named = [entry for entry in entries if entry.name.casefold() == given.casefold()]
     if len(named) == 1:
         return named[0].file
-    close = named or nearest(given, entries)
+    close = named or nearest(given, entries, version)
     if close and sys.stdin.isatty() and sys.stderr.isatty():
         return _asked(what, given, close)
     nearby = "; ".join(f"{entry.file} ({entry.name})" for entry in close)
-    told = f"Nearest: {nearby}." if nearby else f"See: drawthings {what}s."
-    exactly = "several" if named else "no"
+    told = f"Nearest: {nearby}." if nearby else f"See: drawthings {what.lower()}s"
+    exactly = f"several {what}s" if named else f"no {what}"
     kind = ModelNotFound if what == "model" else RequestError
-    raise kind(f"The server has {exactly} {what} named {given!r}. {told}")
+    raise kind(f"The server has {exactly} named {given!r}. {told}")
 
 
-def nearest(given: str, entries: Sequence[Named]) -> list[Named]:
+def nearest(given: str, entries: Sequence[Named], version: str = "") -> list[Named]:
     """The entries with all the words first, then those that are spelled alike."""
     words = _words(given)
     having = [e for e in entries if words and all(w in _folded(e) for w in words)]
+    having.sort(key=lambda entry: bool(version) and entry.version != version)
     spelled = {_folded(entry): entry for entry in entries}
     alike = difflib.get_close_matches(" ".join(words), spelled, n=_SHOWN, cutoff=0.4)
     found = [*having, *(spelled[key] for key in alike)]
@@ -62,10 +66,10 @@ def _folded(entry: Named) -> str:
 def _asked(what: str, given: str, close: Sequence[Named]) -> str:
     sys.stderr.write(f"The server has no {what} named {given!r}. Which one?\n")
     for number, entry in enumerate(close, 1):
-        sys.stderr.write(f"  {number}  {entry.file} ({entry.name})\n")
+        sys.stderr.write(f"  {number}  {entry.file}  {entry.name}\n")
     sys.stderr.write("Number, or nothing to stop: ")
     sys.stderr.flush()
     answer = sys.stdin.readline().strip()
     if answer.isdigit() and 1 <= int(answer) <= len(close):
         return close[int(answer) - 1].file
-    raise ModelNotFound(f"No {what} was chosen.")
+    raise RequestError(f"No {what} was chosen: nothing was sent.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 
 class Bar(Protocol):
-    """A progress bar."""
+    """A progress bar. `close` takes it off the screen; `show` brings it back."""
 
     def show(self, done: float, total: float, words: str) -> None: ...
     def close(self) -> None: ...
@@ -45,7 +45,19 @@ def bar(*, quiet: bool = False, unit_bytes: bool = False) -> Bar:
         from tqdm import tqdm
     except ImportError:
         return _NoBar()
-    return _TqdmBar(tqdm(total=1, leave=False, unit_scale=unit_bytes, file=sys.stderr))
+    counted = "{n_fmt}/{total_fmt}B {rate_fmt}" if unit_bytes else "{percentage:3.0f}%"
+    form = "{desc} |{bar}| " + counted + " [{elapsed}<{remaining}]"
+    return _TqdmBar(
+        lambda: tqdm(
+            total=1,
+            leave=False,
+            bar_format=form,
+            unit="B",
+            unit_scale=unit_bytes,
+            file=sys.stderr,
+            delay=1e-9,  # drawn by `show`, not empty at once
+        )
+    )
 
 
 class _NoBar:
@@ -57,14 +69,22 @@ class _NoBar:
 
 
 class _TqdmBar:
-    def __init__(self, drawn: Any) -> None:
-        self._drawn = drawn
+    def __init__(self, draw: Callable[[], Any]) -> None:
+        self._draw = draw
+        self._drawn: Any = None
+        self._start: float | None = None
 
     def show(self, done: float, total: float, words: str) -> None:
+        if self._drawn is None:
+            self._drawn = self._draw()
+            self._start = self._start or self._drawn.start_t
+            self._drawn.start_t = self._start  # time goes on while a line is printed
         self._drawn.total = total
         self._drawn.set_description_str(words, refresh=False)
         self._drawn.n = done
         self._drawn.refresh()
 
     def close(self) -> None:
-        self._drawn.close()
+        if self._drawn is not None:
+            self._drawn.close()
+        self._drawn = None

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
+
+from .. import __version__
+from .patterns import DEFAULT
 
 SIZE = re.compile(r"(\d{1,5})[xX×](\d{1,5})")
+_MOST = 10_000  # pictures at once; more is a slip of the finger
 _TLS = ("automatic", "tls", "plain", "system")
 
 _EXITS = """exit status:
@@ -17,6 +22,18 @@ environment: DRAWTHINGS_SERVER ([tls://|plain://]host[:port]), DRAWTHINGS_SECRET
 """
 
 
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; ends the process with status 2 where they make no sense."""
+    parser = build()
+    options = parser.parse_args(arguments)
+    if options.command == "generate":
+        if options.prompt is None and not (options.config or options.image):
+            parser.error("say what to generate: a prompt, --config or --image")
+        if options.mask and not options.image:
+            parser.error("--mask needs the picture that it belongs to: --image")
+    return options
+
+
 def build() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="drawthings",
@@ -24,6 +41,7 @@ def build() -> argparse.ArgumentParser:
         epilog=_EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _generate(commands.add_parser("generate", help="make pictures, films and sound"))
     for name, what in (
@@ -48,11 +66,16 @@ def build() -> argparse.ArgumentParser:
     ping = commands.add_parser("ping", help="say how a server answers, and what is wrong")
     ping.add_argument("--discover", action="store_true", help="every server that is found")
     ping.add_argument(
-        "--accept", metavar="FINGERPRINT", help="trust this new certificate of the server"
+        "--accept",
+        metavar="FINGERPRINT",
+        type=_fingerprint,
+        help="trust this new certificate of the server",
     )
     _seconds(ping)
     _server(ping)
-    servers = commands.add_parser("servers", help="find servers on the local network")
+    servers = commands.add_parser(
+        "discover", aliases=["servers"], help="find servers on the local network"
+    )
     _seconds(servers)
     _json(servers)
     inspect = commands.add_parser("inspect", help="say what is in a picture or tensor file")
@@ -72,12 +95,20 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     add("--size", "-s", metavar="WxH", help="px, multiples of 64 (default: the model's own)")
     add("--steps", type=int, help="steps of the sampler")
     add("--seed", type=int, help="0 to 4294967295; -1 or none: random")
-    add("--count", "-c", type=int, metavar="N", help="how many pictures, each with the next seed")
+    add(
+        "--count", "-c", type=_count, metavar="N", help="how many pictures, each with the next seed"
+    )
     add("--guidance", "-g", type=float, metavar="X", help="how strongly the prompt steers (CFG)")
     add("--sampler", metavar="NAME", help='such as "Euler A Trailing"')
     add("--strength", type=float, metavar="0..1", help="how much of --image is redone")
     add("--frames", type=int, metavar="N", help="frames of a video")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting, by its name or its key in the app's JSON; may be repeated",
+    )
     add(
         "--config",
         metavar="FILE",
@@ -104,9 +135,10 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     add(
         "--output",
         "-o",
-        default="{model}_{seed}.png",
+        default=DEFAULT,
         metavar="PATTERN",
-        help="file name; {model} {seed} {index} {date} {time} (default: {model}_{seed}.png)",
+        help="PNG file or folder; {model} {seed} {index} {date} {time} are filled in (default: "
+        f"{DEFAULT}); nothing is written over",
     )
     add("--dry-run", action="store_true", help="send nothing: say what would be sent, and checks")
     add("--jsonl", action="store_true", help="every event as a line of JSON")
@@ -149,7 +181,23 @@ def _seconds(parser: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value <= 3600:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 3600")
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 3600, not {text!r}")
     return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST:
+        raise argparse.ArgumentTypeError(f"must be 1 to {_MOST}, not {text!r}")
+    return int(text)
+
+
+def _fingerprint(text: str) -> str:
+    plain = re.sub(r"[:\s]", "", text).lower()
+    if not re.fullmatch("[0-9a-f]{64}", plain):
+        raise argparse.ArgumentTypeError("must be a SHA-256: 64 hexadecimal digits")
+    return plain

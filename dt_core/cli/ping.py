@@ -11,25 +11,33 @@ from typing import Any
 from .. import channel
 from ..client import Client
 from ..discovery import LINUX_PAUSE_S, FoundServer, discover
-from ..errors import DrawThingsError
-from ..profile import ServerProfile
+from ..errors import (
+    DrawThingsError,
+    NoAnswer,
+    SecretRejected,
+    ServerUnreachable,
+    TlsMismatch,
+    TrustError,
+)
+from ..profile import ServerProfile, TlsMode
 from . import connecting, exits, output
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.command == "servers":
+    if options.command != "ping":
         return _servers(options)
     profiles = _found(options) if options.discover else connecting.profile_of(options).members
     if options.accept:
-        accepted = options.accept.replace(":", "").lower()
         for profile in profiles:
-            channel.accept(profile, accepted)
+            channel.accept(profile, options.accept)
             output.note(f"The certificate of {profile.address} is trusted from now on.")
     answers = [_answer(profile) for profile in profiles]
     if options.json:
         output.as_json([told for told, _ in answers])
     else:
         _say(answers)
+    if not answers:
+        return exits.UNREACHABLE
     return next((exits.code_of(error) for _, error in answers if error), exits.DONE)
 
 
@@ -44,8 +52,7 @@ def _say(answers: Iterable[tuple[dict[str, Any], DrawThingsError | None]]) -> No
 def _answer(profile: ServerProfile) -> tuple[dict[str, Any], DrawThingsError | None]:
     told: dict[str, Any] = {"address": profile.address}
     try:
-        client = connecting.client_of(profile)
-        client.echo()
+        client = _greeted(profile)
         start = time.monotonic()
         catalog = client.echo()
         latency_ms = round((time.monotonic() - start) * 1000, 1)
@@ -70,6 +77,32 @@ def _answer(profile: ServerProfile) -> tuple[dict[str, Any], DrawThingsError | N
     except DrawThingsError as error:
         return told | {"works": False, "sentence": exits.sentence_of(error)}, error
     return told, None
+
+
+def _greeted(profile: ServerProfile) -> Client:
+    """A client whose server has answered once. Says where only TLS is missing."""
+    client = connecting.client_of(profile)
+    try:
+        client.echo()
+    except NoAnswer:
+        raise
+    except ServerUnreachable:
+        if profile.tls is not TlsMode.PLAIN or not _speaks_tls(profile):
+            raise
+        raise TlsMismatch(
+            f"The server at {profile.address} speaks TLS, and plain text is asked for."
+        ) from None
+    return client
+
+
+def _speaks_tls(profile: ServerProfile) -> bool:
+    try:
+        connecting.client_of(replace(profile, tls=TlsMode.AUTOMATIC)).echo()
+    except (TrustError, SecretRejected):  # it does, and more is wrong
+        return True
+    except DrawThingsError:
+        return False
+    return True
 
 
 def _of_the_proxy(client: Client) -> dict[str, Any]:

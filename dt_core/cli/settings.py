@@ -10,10 +10,10 @@ from typing import Any
 
 from .. import metadata, seeds
 from ..choices import Sampler
-from ..configuration import Configuration
+from ..configuration import Configuration, checked
 from ..errors import RequestError, SettingsError
 from ..metadata import generation as written
-from ..settings import Kind, setting
+from ..settings import SETTINGS, Kind, setting
 from .parser import SIZE
 
 _DIRECT = {
@@ -43,17 +43,20 @@ def wished(options: argparse.Namespace) -> Wished:
     for option, name in _DIRECT.items():
         value = getattr(options, option)
         if value is not None:
-            found[name] = value
+            found[name] = checked(setting(name), value, f"--{option}")
     if options.sampler is not None:
         found["sampler"] = Sampler.from_label(options.sampler)
     if options.size is not None:
         match = SIZE.fullmatch(options.size.strip())
         if match is None:
             raise SettingsError(f"--size {options.size!r} must be like 1024x768.")
-        found["start_width"], found["start_height"] = int(match[1]), int(match[2])
+        for number, name in enumerate(("start_width", "start_height"), 1):
+            side = f"The {setting(name).label.lower()} of --size"
+            found[name] = checked(setting(name), int(match[number]), side)
     given = options.seed
     if given is not None or "seed" not in (*base.settings, *found):
-        found["seed"] = seeds.chosen(seeds.RANDOM if given is None else given)
+        drawn = seeds.chosen(seeds.RANDOM if given is None else given)
+        found["seed"] = checked(setting("seed"), drawn, "--seed")
     return Wished(
         base.settings.merged(Configuration.of(found)),
         base.prompt if options.prompt is None else options.prompt,
@@ -95,8 +98,8 @@ def _assigned(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingsError(f"--set {text!r} must be like shift=3.0.")
-    row = setting(name.strip())
-    value = value.strip()
+    name, value = name.strip(), value.strip()
+    row = next((row for row in SETTINGS if row.json_key == name), None) or setting(name)
     wrong = SettingsError(f"--set {name}: {value!r} is no value of {row.label}.")
     try:
         if row.choices is not None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawthings import dt_core
 from drawthings.tools.demo import SHOWS, example_prompt, graph_file
 from drawthings.tools.example_graphs import TITLES
 
@@ -54,6 +55,10 @@ def test_the_page_tells_the_same_version() -> None:
     source = (ROOT / "web" / "features" / "preferences.mjs").read_text(encoding="utf-8")
 
     assert f"const VERSION = '{PROJECT['project']['version']}'" in source
+
+
+def test_the_library_tells_the_same_version() -> None:
+    assert dt_core.__version__ == PROJECT["project"]["version"]
 
 
 def test_the_web_folder_is_declared_once() -> None:
