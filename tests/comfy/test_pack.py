@@ -11,6 +11,7 @@ import pytest
 from drawthings.tools.comfyui import PACK_FOLDER, ComfyUI
 from drawthings.tools.comfyui_client import Client
 from drawthings.tools.demo import SHOWS
+from drawthings.tools.example_graphs import TITLES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,8 +60,9 @@ def test_every_script_of_ours_is_served(client: Client) -> None:
 @pytest.mark.parametrize("name", SHOWS)
 def test_the_template_browser_gets_every_example_and_its_picture(client: Client, name: str) -> None:
     offered = client.get_json("/api/workflow_templates")[PACK_FOLDER]
-    folder = f"/api/workflow_templates/{PACK_FOLDER}/{name}"
+    title = TITLES[name]
+    file = f"/api/workflow_templates/{PACK_FOLDER}/{urllib.parse.quote(title)}"
 
-    assert name in offered
-    assert json.loads(client.get(f"{folder}.json"))["nodes"]
-    assert client.get(f"{folder}.jpg").startswith(b"\xff\xd8")
+    assert title in offered
+    assert json.loads(client.get(f"{file}.json"))["nodes"]
+    assert client.get(f"{file}.jpg").startswith(b"\xff\xd8")
