@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import tls
+from . import reach, tls
 from .errors import (
     Cancelled,
     CertificateChanged,
@@ -148,7 +148,7 @@ def _key(profile: ServerProfile) -> _Key:
 
 def _open(profile: ServerProfile, known: KnownServers) -> Connection:
     if profile.tls is TlsMode.PLAIN:
-        return _plain(profile, known)
+        return _plain(_target(profile), known)
     if profile.tls is TlsMode.SYSTEM:
         return _by_authority(profile, None, "of a system authority", "system", known)
     if profile.tls is TlsMode.AUTHORITY:
@@ -156,17 +156,17 @@ def _open(profile: ServerProfile, known: KnownServers) -> Connection:
         return _by_authority(profile, roots, "of the own authority", "authority", known)
     try:
         leaf = tls.fetch_leaf(profile)
-    except tls.NotTls:
+    except tls.NotTls as answer:
         if profile.tls is not TlsMode.AUTOMATIC or profile.fingerprint:
             raise _not_tls(profile) from None
         if known.fingerprint(profile.address):
             raise TlsMismatch(
-                f"The server at {profile.address} spoke TLS before and now speaks plain text: "
-                'if you switched that off yourself, choose "plain text" in DT Server; otherwise '
-                "somebody may be listening."
+                f"The server at {profile.address} spoke TLS before and now does not: if you "
+                'switched that off yourself, choose "plain text" in DT Server; if it is just '
+                "starting, try again; otherwise somebody may be listening."
             ) from None
-        return _plain(profile, known)
-    return _pinned(profile, leaf, _judge(profile, leaf, known), known)
+        return _plain(answer.target, known)
+    return _pinned(leaf, _judge(profile, leaf, known), known)
 
 
 def _judge(profile: ServerProfile, leaf: tls.Leaf, known: KnownServers) -> tuple[str, Trust]:
@@ -230,23 +230,26 @@ def _by_authority(
     profile: ServerProfile, roots: bytes | None, words: str, trust: Trust, known: KnownServers
 ) -> Connection:
     credentials = grpc.ssl_channel_credentials(roots)
-    channel = grpc.secure_channel(profile.address, credentials, options=_OPTIONS)
+    options = (*_OPTIONS, ("grpc.default_authority", profile.address))  # the name to vouch for
+    channel = grpc.secure_channel(_target(profile), credentials, options=options)
     return Connection(channel, f"TLS, certificate {words}", trust, known)
 
 
-def _plain(profile: ServerProfile, known: KnownServers) -> Connection:
-    channel = grpc.insecure_channel(profile.address, options=_OPTIONS)
-    return Connection(channel, "plain text", "none", known)
+def _plain(target: str, known: KnownServers) -> Connection:
+    return Connection(grpc.insecure_channel(target, options=_OPTIONS), "plain text", "none", known)
 
 
-def _pinned(
-    profile: ServerProfile, leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers
-) -> Connection:
+def _target(profile: ServerProfile) -> str:
+    with reach.connect(profile) as connection:
+        return reach.target(connection)
+
+
+def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers) -> Connection:
     # gRPC ignores the stock certificate's wildcard name, so the name it checks is set
     # to one the certificate has; the pinned leaf is what decides.
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
-    channel = grpc.secure_channel(profile.address, credentials, options=options)
+    channel = grpc.secure_channel(leaf.target, credentials, options=options)
     return Connection(channel, *security, known)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from . import _wire, channel, preflight
 from .catalog import Catalog
 from .errors import (
+    Cancelled,
     DrawThingsError,
     GenerationFailed,
     ModelNotFound,
@@ -45,6 +46,7 @@ FILES_TIMEOUT_S = 30.0
 MODELS_SHOWN = 100  # in an error, the most similar names first
 CATALOG_AGE_S = 60.0  # a catalogue older than this is asked for again before a generation
 RETRY_AFTER_S = (0.2, 0.6)  # calls that change nothing are repeated when a connection breaks
+RETRY_WITHIN_S = 2.0  # a machine that is away takes longer to find out, and stays away
 SECRET_TIMEOUT_S = 3.0  # for the question whether the secret is why a generation failed
 
 
@@ -241,6 +243,11 @@ class Client:
     def _explained(self, error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         """What it means that a generation failed."""
         meant = channel.explain(error, profile)
+        if isinstance(meant, Cancelled):
+            # Whoever stops because nothing came may have waited on a dead connection: the
+            # next generation gets another one.
+            channel.forget(profile)
+            return meant
         with self._lock:
             self._catalog_time = float("-inf")  # it may have been restarted
         if type(meant) is GenerationFailed:
@@ -285,20 +292,27 @@ class Client:
 
     def _ask(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
         """One call that changes nothing on the server, so that it may be repeated."""
-        for pause_s in (*RETRY_AFTER_S, None):
-            call = self._connect().channel.unary_unary(
-                method.path,
-                request_serializer=method.serialize,
-                response_deserializer=method.parse_reply,
-            )
+        since = time.monotonic()
+        for pause_s in RETRY_AFTER_S:
             try:
-                return call(request, timeout=timeout_s)
-            except grpc.RpcError as error:
-                problem = channel.explain(error, self.profile)
-                if type(problem) is not ServerUnreachable or pause_s is None:
-                    raise problem from None
+                return self._ask_once(method, request, timeout_s)
+            except ServerUnreachable as error:
+                waited_s = time.monotonic() - since
+                if type(error) is not ServerUnreachable or waited_s > RETRY_WITHIN_S:
+                    raise
             time.sleep(pause_s)
-        return None
+        return self._ask_once(method, request, timeout_s)
+
+    def _ask_once(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
+        call = self._connect().channel.unary_unary(
+            method.path,
+            request_serializer=method.serialize,
+            response_deserializer=method.parse_reply,
+        )
+        try:
+            return call(request, timeout=timeout_s)
+        except grpc.RpcError as error:
+            raise channel.explain(error, self.profile) from None
 
 
 class AsyncClient:

@@ -160,9 +160,9 @@ class Job:
             raise unreadable(self._profile) from None
 
     def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
+        meant = self._explained(error, self._profile)
         if self._cancelled:
             return Cancelled("The generation was cancelled.")
-        meant = self._explained(error, self._profile)
         if not isinstance(meant, Cancelled):
             return meant
         return ServerUnreachable(

@@ -9,51 +9,58 @@ proves nothing about the server.
 from __future__ import annotations
 
 import hashlib
-import socket
 import ssl
 from dataclasses import dataclass
 
-from . import places
-from .errors import ServerUnreachable, TrustError
+from . import places, reach
+from .errors import NoAnswer, TrustError
 from .profile import ServerProfile
 
 # SHA-256 of the leaf that every stock Draw Things server presents (docs/protocol.md 8.1).
 STOCK_FINGERPRINT = "05604712afa50dd8123c8692591f01b138b159e39508fe0a2938104abe760338"
 
-CONNECT_TIMEOUT_S = 5.0
-
 
 class NotTls(Exception):
-    """The server answers, but not with TLS."""
+    """The server at `target` answers, but not with TLS."""
+
+    def __init__(self, target: str) -> None:
+        super().__init__(target)
+        self.target = target
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """The certificate that a server presents: PEM text, SHA-256, and a name gRPC accepts."""
+    """The certificate that a server presents: PEM text, SHA-256, and a name gRPC accepts.
+
+    `target` is where it was shown.
+    """
 
     pem: str
     fingerprint: str
     name: str
+    target: str
 
 
 def fetch_leaf(profile: ServerProfile) -> Leaf:
     """Ask the server for its certificate, without judging it.
 
-    Raises ServerUnreachable, NotTls (the server speaks plain text), or TrustError if
-    the certificate cannot be used at all (expired, no usable name).
+    Raises ServerUnreachable, NoAnswer (it takes connections but says nothing), NotTls (the
+    server speaks plain text), or TrustError if the certificate cannot be used at all
+    (expired, no usable name).
     """
     context = _context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with _handshake(profile, context) as connection:
         der = connection.getpeercert(binary_form=True)
+        target = reach.target(connection)
     if not der:
         raise TrustError(f"The server at {profile.address} presented no certificate.")
     pem = ssl.DER_cert_to_PEM_cert(der)
     fingerprint = hashlib.sha256(der).hexdigest()
     if fingerprint == STOCK_FINGERPRINT:
-        return Leaf(pem, fingerprint, "localhost")
-    return Leaf(pem, fingerprint, _usable_name(profile, pem))
+        return Leaf(pem, fingerprint, "localhost", target)
+    return Leaf(pem, fingerprint, _usable_name(profile, pem), target)
 
 
 def simulator_fingerprint() -> str | None:
@@ -129,31 +136,19 @@ def _context() -> ssl.SSLContext:
 
 
 def _handshake(profile: ServerProfile, context: ssl.SSLContext) -> ssl.SSLSocket:
-    try:
-        plain = socket.create_connection((profile.host, profile.port), CONNECT_TIMEOUT_S)
-    except OSError as error:
-        raise ServerUnreachable(unreachable(profile, error)) from None
+    plain = reach.connect(profile)
+    target = reach.target(plain)
     try:
         return context.wrap_socket(plain, server_hostname=profile.host)
     except ssl.SSLCertVerificationError:
         plain.close()
         raise
-    except (ssl.SSLError, ConnectionError, TimeoutError) as error:
+    except TimeoutError:  # silence is no plain text: it hangs, or hashes a large file
         plain.close()
-        raise NotTls(str(error)) from None
-
-
-def unreachable(profile: ServerProfile, error: OSError) -> str:
-    """One sentence for a connection that could not be made."""
-    if isinstance(error, socket.gaierror):
-        return f"There is no machine named {profile.host!r} on the network: check the address."
-    if isinstance(error, ConnectionRefusedError):
-        reason = "nothing listens there"
-    elif isinstance(error, TimeoutError):
-        reason = "no answer"
-    else:
-        reason = error.strerror or type(error).__name__
-    return (
-        f"No Draw Things server at {profile.address} ({reason}): start the server "
-        "(in the app: Settings, API Server, gRPC), and check address, port and firewall."
-    )
+        raise NoAnswer(
+            f"The server at {profile.address} takes connections but does not answer: it may be "
+            "busy or stuck; try again, and restart it if that does not help."
+        ) from None
+    except (ssl.SSLError, ConnectionError):
+        plain.close()
+        raise NotTls(target) from None

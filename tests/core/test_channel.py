@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from drawthings.dt_core import channel, places, tls
+from drawthings.dt_core import channel, places, reach, tls
 from drawthings.dt_core.client import Client
 from drawthings.dt_core.errors import (
     CertificateChanged,
+    NoAnswer,
     ServerError,
     ServerUnreachable,
     TlsMismatch,
@@ -18,6 +21,7 @@ from drawthings.dt_core.errors import (
 )
 from drawthings.dt_core.known_servers import KnownServers
 from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.simulator import Simulator
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
 
@@ -135,7 +139,7 @@ def test_a_certificate_that_changes_under_an_open_channel_is_refused_by_name(
 def test_tls_that_was_seen_once_never_falls_back_to_plain_text(known: KnownServers) -> None:
     with serving(ScriptedServer()) as server:
         known.remember(server.address, "ab" * 32)
-        with pytest.raises(TlsMismatch, match="spoke TLS before and now speaks plain text"):
+        with pytest.raises(TlsMismatch, match="spoke TLS before and now does not"):
             Client(ServerProfile(server.address), secret="hush-hush", known=known).echo()
         assert server.greeted == 0
         chosen = ServerProfile(server.address, TlsMode.PLAIN)
@@ -251,6 +255,97 @@ def test_a_server_that_is_not_there_is_told_as_such(mode: TlsMode) -> None:
 def test_an_unknown_machine_is_told_as_such() -> None:
     with pytest.raises(ServerUnreachable, match=r"no machine named 'nowhere\.invalid'"):
         Client(ServerProfile("nowhere.invalid")).echo()
+
+
+def names(monkeypatch: pytest.MonkeyPatch, places: dict[str, list[str]]) -> None:
+    """Let the system's resolver know these names, as it would those of the local network."""
+    ask = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **more: Any) -> list[Any]:
+        return [row for place in places.get(host, [host]) for row in ask(place, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+@pytest.mark.parametrize("mode", [TlsMode.PLAIN, TlsMode.AUTOMATIC])
+def test_a_name_that_the_system_alone_can_find_is_enough(
+    mode: TlsMode, monkeypatch: pytest.MonkeyPatch, known: KnownServers
+) -> None:
+    """gRPC's own resolver knows no names of the local network, such as my-mac.local."""
+    names(monkeypatch, {"studio.local": ["127.0.0.1"]})
+    with serving(ScriptedServer()) as server:
+        profile = ServerProfile(f"studio.local:{server.port}", mode)
+        assert greeting(profile, known=known) == ("HELLO TEST", "plain text")
+
+
+def test_an_authority_vouches_for_the_name_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, known: KnownServers, tmp_path: Path
+) -> None:
+    names(monkeypatch, {"studio.local": ["127.0.0.1"], "other.local": ["127.0.0.1"]})
+    own = make_certificate(dns=("studio.local",))
+    (tmp_path / "own.pem").write_bytes(own.pem)
+
+    def at(name: str, port: int) -> ServerProfile:
+        file = str(tmp_path / "own.pem")
+        return ServerProfile(f"{name}:{port}", TlsMode.AUTHORITY, ca_file=file)
+
+    with serving(ScriptedServer(), own) as server:
+        assert greeting(at("studio.local", server.port), known=known)[0] == "HELLO TEST"
+        with pytest.raises(TrustError, match="or is for another name"):
+            Client(at("other.local", server.port), known=known).echo()
+        tls_by_name = ServerProfile(f"other.local:{server.port}", TlsMode.TLS)
+        assert "own certificate" in greeting(tls_by_name, known=known)[1]
+
+
+def test_of_several_addresses_the_first_that_answers_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names(monkeypatch, {"studio.local": ["::1", "127.0.0.9", "127.0.0.1"]})
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Simulator(port=port):
+        profile = ServerProfile(f"studio.local:{port}")
+        assert greeting(profile) == ("HELLO TEST", "plain text")
+        assert reach.addresses(profile) == ("127.0.0.9", "127.0.0.1")
+
+
+def test_a_server_that_moved_to_another_address_is_found_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places = {"studio.local": ["127.0.0.1"]}
+    names(monkeypatch, places)
+    with Simulator() as before:
+        port = before.port
+        client = Client(ServerProfile(f"studio.local:{port}"))
+        first = client.echo().server_identifier
+    places["studio.local"] = ["127.0.0.2"]
+    with Simulator(host="127.0.0.2", port=port) as after:
+        assert client.echo().server_identifier == after.identifier != first
+
+
+def test_silence_is_not_taken_for_plain_text(
+    monkeypatch: pytest.MonkeyPatch, known: KnownServers
+) -> None:
+    monkeypatch.setattr(reach, "CONNECT_TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        profile = ServerProfile(f"127.0.0.1:{silent.getsockname()[1]}")
+        for _ in range(2):
+            with pytest.raises(NoAnswer, match="takes connections but does not answer"):
+                Client(profile, secret="hush-hush", known=known).echo()
+            known.remember(profile.address, "ab" * 32)
+
+
+def test_a_question_is_asked_again_while_a_server_is_just_starting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    made: list[Simulator] = []
+    late = threading.Timer(0.1, lambda: made.append(Simulator(port=port)))
+    late.start()
+    try:
+        assert Client(ServerProfile(f"127.0.0.1:{port}")).echo().models
+    finally:
+        late.join()
+        made[0].stop()
 
 
 def test_a_profile_has_one_channel_for_all_clients() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.dt_core import tls
+from drawthings.dt_core import reach
 from drawthings.dt_core.errors import SettingsError
 from drawthings.dt_core.profile import ServerProfile, TlsMode
 from drawthings.dt_core.simulator import Simulator
@@ -150,7 +150,7 @@ def test_a_server_that_waits_for_its_queue_is_busy_and_one_behind_a_wall_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(catalogs, "STATUS_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(tls, "CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(reach, "CONNECT_TIMEOUT_S", 0.5)
 
     def state(address: str) -> Any:
         servers.remove("box")
