@@ -28,7 +28,7 @@ from .running import (
     ServerLeft,
     Work,
 )
-from .telling import warn
+from .telling import in_python, warn
 
 ProgressCallback = Callable[[str, int], Any]
 PreviewCallback = Callable[[bytes], Any]
@@ -184,14 +184,15 @@ class DrawThingsClient:
             hints,
             scale_factor,
         )
-        work = Work(self._for(metadata_override), asked.order)
-        warn(*work.notes)
-        run = work.start()
-        try:
-            for event in run:
-                yield from work.told(event)
-        finally:
-            run.cancel()
+        with in_python():
+            work = Work(self._for(metadata_override), asked.order)
+            warn(*work.notes)
+            run = work.start()
+            try:
+                for event in run:
+                    yield from work.told(event)
+            finally:
+                run.cancel()
 
     def save_images(
         self,
@@ -216,7 +217,8 @@ class DrawThingsClient:
 
     def catalog(self) -> Catalog:
         """All that the server has; of several servers, the first one's."""
-        return self.clients[0].catalog()
+        with in_python():
+            return self.clients[0].catalog()
 
     def _clients(self, kind: type[Client]) -> tuple[Any, ...]:
         return tuple(
@@ -300,7 +302,8 @@ class AsyncDrawThingsClient:
                 hints,
                 scale_factor,
             )
-            return Work(self.sync._for(metadata_override), asked.order)
+            with in_python():
+                return Work(self.sync._for(metadata_override), asked.order)
 
         work = await asyncio.to_thread(prepare)
         warn(*work.notes)
@@ -308,10 +311,11 @@ class AsyncDrawThingsClient:
         # A run has what AsyncEvents needs of a job: on_event, poll and cancel.
         events = AsyncEvents(cast("Job", run))
         try:
-            while (batch := await events.take()) is not None:
-                for event in cast("list[Any]", batch):
-                    for told in work.told(event):
-                        yield told
+            with in_python():
+                while (batch := await events.take()) is not None:
+                    for event in cast("list[Any]", batch):
+                        for told in work.told(event):
+                            yield told
         finally:
             run.cancel()
 
