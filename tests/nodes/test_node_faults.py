@@ -4,22 +4,25 @@ is one sentence, and the next run works."""
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from comfy import model_management
 from drawthings.dt_core import channel
 from drawthings.dt_core.profile import ServerProfile
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.simulator.faults import Fault, Script
+from drawthings.dt_core.simulator.faults import KINDS, Fault, Script
 from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import run
+from drawthings.nodes import compat, run
 from drawthings.nodes.sampler import DTSampler
 
 STILL = "z_image_turbo_1.0_q6p.ckpt"
 VIDEO = "wan_v2.1_1.3b_480p_f16.ckpt"
+LIMIT_S = 1.0  # sanity on a busy machine; the aim is 0.3
 of = Fault.of
 
 
@@ -106,21 +109,67 @@ def test_pictures_of_earlier_requests_are_not_lost(faulty: Simulator) -> None:
     assert len(output.args[4]) == len(output.args[0])  # seeds, one for each
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (of("drop", at=3), "generate again"),
-        (of("secret", at=2), "secret"),
-        (of("empty"), "without a picture"),
-        (of("status", code="RESOURCE_EXHAUSTED"), "smaller pictures"),
-        (of("dims"), "1024 MiB"),
-        (of("flip"), "again"),
-        (of("endless", what="pieces"), "again"),
-        (of("garbage"), "Generate again"),
-        (of("status", on="echo", times=0), "try again"),
-    ],
-    ids=lambda value: getattr(value, "kind", None),
-)
+FAILURES = [
+    (of("drop", at=3), "generate again"),
+    (of("restart", at=3), "generate again"),
+    (of("goaway", last_stream=0), "generate again"),
+    (of("secret", at=2), "secret"),
+    (of("empty"), "without a picture"),
+    (of("end", at=3), "without a picture"),
+    (of("status", code="INTERNAL"), "its log"),
+    (of("status", code="RESOURCE_EXHAUSTED"), "smaller pictures"),
+    (of("status", code="UNAVAILABLE"), "try again"),
+    (of("dims"), "1024 MiB"),
+    (of("cut"), "again"),
+    (of("cut", codec="zip"), "again"),
+    (of("flip"), "again"),
+    (of("flip", codec="zip"), "again"),
+    (of("order", piece_bytes=256), "again"),
+    (of("no_last"), "generate again"),
+    (of("endless", what="pieces"), "again"),
+    (of("garbage"), "Generate again"),
+    (of("status", on="echo", times=0), "try again"),
+]
+WARNINGS = [
+    (of("size"), "announced 4.29 GB"),
+    (of("endless", what="pictures", at=8), "far more pictures"),
+    (of("nan"), "NaN"),
+    (of("shrink"), ""),
+]
+HARMLESS = [
+    of("heartbeats", count=50),
+    of("unset_signposts"),
+    of("unknown_values"),
+    of("unknown_keys"),
+    of("many_entries"),
+    *[of("bad_catalog", what=what) for what in ("text", "cut", "deep", "numbers", "types")],
+    of("goaway", at=2),
+    of("stall", at=2, seconds=0.3),
+    of("drip", bytes_per_s=500_000),
+    of("status", on="echo", times=2),
+]
+STOPPED = [
+    of("stall", at=2),
+    of("freeze", at=2),
+    of("drip", bytes_per_s=200),
+    of("endless", what="heartbeats", at=2),
+    of("endless", what="progress", at=2),
+]
+
+
+def named(value: Any) -> str | None:
+    if not isinstance(value, Fault):
+        return ""
+    own = [str(v) for k, v in value.options.items() if v != KINDS[value.kind].options[k]]
+    return " ".join([value.kind, *own])
+
+
+def test_every_kind_of_fault_is_tried_through_the_node() -> None:
+    tried = [fault for fault, _ in (*FAILURES, *WARNINGS)]
+    assert {fault.kind for fault in (*tried, *HARMLESS, *STOPPED)} == set(KINDS)
+
+
+@pytest.mark.parametrize(("fault", "words"), FAILURES, ids=named)
 def test_without_a_picture_the_node_fails_with_one_sentence_and_works_again(
     faulty: Simulator, fault: Fault, words: str
 ) -> None:
@@ -146,6 +195,46 @@ def test_frames_of_different_sizes_are_made_equal_and_named(faulty: Simulator) -
     output = sample(faulty, of("shrink", picture=1, by=16), model=VIDEO, steps=2)
     assert tuple(output.args[0].shape[1:]) == (64, 128, 3)
     assert "different sizes" in notes(output)
+
+
+@pytest.mark.parametrize(("fault", "words"), WARNINGS, ids=named)
+def test_a_picture_that_arrived_whole_is_delivered_whatever_else_is_wrong(
+    faulty: Simulator, fault: Fault, words: str
+) -> None:
+    output = sample(faulty, fault)
+    assert len(output.args[0]) >= 1
+    assert words in notes(output)
+    assert len(sample(faulty).args[0]) == 1
+
+
+@pytest.mark.parametrize("fault", HARMLESS, ids=named)
+def test_what_can_be_endured_costs_no_picture(faulty: Simulator, fault: Fault) -> None:
+    assert len(sample(faulty, fault).args[0]) == 1
+
+
+@pytest.mark.parametrize("fault", STOPPED, ids=named)
+def test_what_never_ends_is_ended_by_stop_and_the_next_run_works(
+    faulty: Simulator, fault: Fault
+) -> None:
+    pressed: list[float] = []
+    earlier = len(faulty.requests)
+
+    def press_stop() -> None:
+        faulty.wait_for(lambda r: r in faulty.requests[earlier:] and r.sent >= fault.at)
+        time.sleep(0.1)  # until the fault has begun
+        pressed.append(time.monotonic())
+        model_management.interrupt_current_processing(True)
+
+    stop = threading.Thread(target=press_stop)
+    stop.start()
+    with pytest.raises(compat.Interrupted):
+        sample(faulty, fault)
+    ended = time.monotonic()
+    stop.join()
+    assert ended - pressed[0] < LIMIT_S
+    again = time.monotonic()
+    assert len(sample(faulty).args[0]) == 1
+    assert time.monotonic() - again < 5
 
 
 def test_what_a_later_server_says_costs_no_picture_and_needs_no_note(faulty: Simulator) -> None:
