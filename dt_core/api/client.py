@@ -15,6 +15,7 @@ from ..errors import SettingsError
 from ..job import AsyncEvents, Job
 from ..known_servers import KnownServers
 from ..profile import ServerProfile, TlsMode, default_profile
+from ..secret_store import SecretStore
 from .asked import Asked, DescribingClient, Hints, described
 from .config import ImageGenerationConfig
 from .models import latent_info
@@ -84,7 +85,7 @@ class DrawThingsClient:
         if enable_compression:
             warn("enable_compression has no effect: servers refuse compressed messages.")
         self.profile = profile_of(server_address, insecure, verify_ssl, ssl_cert_path)
-        self._secret = shared_secret or os.environ.get("DRAWTHINGS_SECRET") or None
+        self._secret = shared_secret or SecretStore().lookup("")
         self._known = known
         self.clients: tuple[Client, ...] = self._clients(Client)
 

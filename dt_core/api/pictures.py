@@ -28,6 +28,7 @@ PictureLike = Union["Image", str, "os.PathLike[str]", bytes, NDArray[Any], Pictu
 
 _PREVIEW_FRAMES = 1  # of a video
 _SAMPLE_BYTES = 2
+_LEVELS_16_BIT = 65_535
 
 
 def as_picture(given: PictureLike) -> Picture:
@@ -43,6 +44,9 @@ def as_picture(given: PictureLike) -> Picture:
     if isinstance(given, np.ndarray):
         return Picture(given)
     image = _opened(given)
+    if image.mode.startswith("I"):  # PIL would cut 16 bits at 255 in place of scaling them
+        levels = np.asarray(image, dtype=np.float32) / _LEVELS_16_BIT
+        return Picture(np.clip(levels, 0, 1))
     if "A" in image.getbands() or "transparency" in image.info:
         from PIL import Image
 

@@ -30,6 +30,8 @@ class ScriptedServer:
     files: Handler = lambda request, context: _wire.FileExistenceResponse(
         files=request.files, existences=[True] * len(request.files)
     )
+    hours: Handler = lambda request, context: _wire.HoursResponse()
+    pubkey: Handler = lambda request, context: _wire.PubkeyResponse()
     requests: list[Any] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     port: int = 0
@@ -108,6 +110,12 @@ def serving(
             server.files,
             _wire.FILES_EXIST.parse_request,
             _wire.FILES_EXIST.serialize,
+        ),
+        "Hours": grpc.unary_unary_rpc_method_handler(
+            server.hours, _wire.HOURS.parse_request, _wire.HOURS.serialize
+        ),
+        "Pubkey": grpc.unary_unary_rpc_method_handler(
+            server.pubkey, _wire.PUBKEY.parse_request, _wire.PUBKEY.serialize
         ),
     }
     running = grpc.server(futures.ThreadPoolExecutor(4))

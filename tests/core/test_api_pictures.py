@@ -88,6 +88,17 @@ def test_pictures_of_every_mode_are_read(
     assert last(server).image is not None
 
 
+def test_16_bits_of_a_level_are_scaled_and_not_cut(
+    client: DrawThingsClient, server: Simulator, tmp_path: Path
+) -> None:
+    Image.fromarray(np.full((64, 128), 32_768, np.uint16)).save(tmp_path / "deep.png")
+    client.generate_image("x", config(strength=0.5), input_image=tmp_path / "deep.png")
+
+    sent = last(server).image
+    assert sent is not None
+    assert np.abs(sent).max() < 0.01, "middle grey is 0"
+
+
 def test_a_photo_is_turned_as_its_exif_data_says(
     client: DrawThingsClient, server: Simulator, tmp_path: Path
 ) -> None:

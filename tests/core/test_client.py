@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from drawthings.dt_core import channel
-from drawthings.dt_core.client import AsyncClient, Client
+from drawthings.dt_core import _wire, channel
+from drawthings.dt_core.client import AsyncClient, Client, Thresholds
 from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import (
     Cancelled,
@@ -34,7 +34,7 @@ from drawthings.dt_core.profile import ServerProfile, TlsMode
 from drawthings.dt_core.request import GenerationRequest
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.values import Mask, Picture
-from scripted import make_certificate
+from scripted import ScriptedServer, make_certificate, serving
 
 SETTINGS = Configuration(
     model="z_image_turbo_1.0_q6p.ckpt", start_width=128, start_height=128, steps=4, seed=7
@@ -257,3 +257,24 @@ def test_many_threads_share_one_client() -> None:
         for thread in threads:
             thread.join(60)
     assert results == dict.fromkeys(range(4), 1)
+
+
+def test_the_limits_and_the_key_of_a_proxy_are_told() -> None:
+    def hours(*_: object) -> object:
+        reply = _wire.HoursResponse()
+        reply.thresholds.community, reply.thresholds.plus = 15_000, 40_000
+        reply.thresholds.expireAt = 1_800_000_000
+        return reply
+
+    proxy = ScriptedServer(hours=hours, pubkey=lambda *_: _wire.PubkeyResponse(pubkey="PEM"))
+    with serving(proxy):
+        client = Client(ServerProfile(proxy.address))
+        assert client.thresholds() == Thresholds(15_000, 40_000, 1_800_000_000)
+        assert client.public_key() == "PEM"
+
+
+def test_a_server_of_ones_own_has_no_limits_and_no_key() -> None:
+    with Simulator() as server:
+        client = connect(server)
+        assert client.thresholds() is None
+        assert client.public_key() == ""
