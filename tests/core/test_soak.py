@@ -57,4 +57,4 @@ def test_the_page_gets_the_figures_and_keeps_the_rest(tmp_path: Path) -> None:
     assert said.startswith(f"before\n{figures.BEGIN}")
     assert said.endswith(f"{figures.END}\nafter\n")
     assert said.count("200 generations") == 1
-    assert "old" not in said
+    assert "\nold\n" not in said
