@@ -56,5 +56,5 @@ def test_the_page_gets_the_figures_and_keeps_the_rest(tmp_path: Path) -> None:
     said = page.read_text(encoding="utf-8")
     assert said.startswith(f"before\n{figures.BEGIN}")
     assert said.endswith(f"{figures.END}\nafter\n")
-    assert said.count("200 generations") == 1
+    assert said.count("200 generations of") == 1
     assert "\nold\n" not in said
