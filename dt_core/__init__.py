@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         ControlNetConfig,
         DrawThingsClient,
         DrawThingsWarning,
+        GeneratedAudio,
         GeneratedImage,
         GenerationDownload,
         GenerationEvent,
@@ -125,7 +126,7 @@ __version__ = "0.1.0"
 _HOME = {
     "api": (
         "AsyncDrawThingsClient ControlNetConfig DrawThingsClient DrawThingsWarning "
-        "GeneratedImage GenerationDownload GenerationEvent GenerationPreview "
+        "GeneratedAudio GeneratedImage GenerationDownload GenerationEvent GenerationPreview "
         "GenerationProgress GenerationStarted ImageGenerationConfig LoRAConfig "
         "ModelMetadata ServerLeft encode_image_to_tensor latent_info save_images"
     ),
@@ -178,6 +179,7 @@ __all__ = [
     "FileOnServer",
     "FileStatus",
     "FoundServer",
+    "GeneratedAudio",
     "GeneratedImage",
     "GenerationDownload",
     "GenerationEvent",

@@ -7,6 +7,7 @@ from .config import ControlNetConfig, ImageGenerationConfig, LoRAConfig
 from .models import ModelMetadata, latent_info
 from .pictures import encode_image_to_tensor, save_images
 from .running import (
+    GeneratedAudio,
     GeneratedImage,
     GenerationDownload,
     GenerationEvent,
@@ -22,6 +23,7 @@ __all__ = [
     "ControlNetConfig",
     "DrawThingsClient",
     "DrawThingsWarning",
+    "GeneratedAudio",
     "GeneratedImage",
     "GenerationDownload",
     "GenerationEvent",

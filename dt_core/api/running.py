@@ -15,7 +15,7 @@ from .. import batches, frames, preflight
 from ..catalog import Catalog
 from ..client import Client
 from ..errors import NoAnswer, RequestError, ServerUnreachable
-from ..events import ImageReceived, Preview, Progress, RemoteDownload, Started
+from ..events import AudioReceived, ImageReceived, Preview, Progress, RemoteDownload, Started
 from ..fleet import Left, Numbered, Run
 from ..metadata import Generation
 from ..pixels import WirePicture
@@ -93,6 +93,18 @@ class GeneratedImage:
         return png_of(self.picture, self.generation)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneratedAudio:
+    """The sound of a video, of request number `request`."""
+
+    request: int
+    audio: Audio = field(repr=False)
+
+    def wav(self) -> bytes:
+        """A WAV file, 16 bit."""
+        return wav_of(self.audio)
+
+
 @dataclass(frozen=True, slots=True)
 class ServerLeft:
     """A server failed; request number `request` goes to another one. `why` is a sentence."""
@@ -108,6 +120,7 @@ GenerationEvent = (
     | GenerationDownload
     | GenerationPreview
     | GeneratedImage
+    | GeneratedAudio
     | ServerLeft
 )
 
@@ -178,6 +191,8 @@ class Work:
             yield GenerationPreview(number, what, self._started[number])
         elif isinstance(what, ImageReceived):
             yield self._image(number, event.address, what)
+        elif isinstance(what, AudioReceived) and (rate := self._sample_rate) is not None:
+            yield GeneratedAudio(number, Audio(what.samples, rate))
 
     def _image(self, number: int, address: str, image: ImageReceived) -> GeneratedImage:
         resolved = self._started.get(number, self.resolved)
@@ -195,9 +210,13 @@ class Work:
         )
 
     @property
+    def _sample_rate(self) -> int | None:
+        return self.resolved.family.audio_sample_rate if self.resolved.family else None
+
+    @property
     def audio(self) -> Audio | None:
         """The sound of all requests that ended, one after the other; None without any."""
-        rate = self.resolved.family.audio_sample_rate if self.resolved.family else None
+        rate = self._sample_rate
         answers = self.run.answers if self.run else []
         pieces = [piece.samples for answer in answers for piece in answer.audio]
         if not pieces or rate is None:

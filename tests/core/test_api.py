@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from drawthings.dt_core import (
     AsyncDrawThingsClient,
     DrawThingsClient,
     DrawThingsWarning,
+    GeneratedAudio,
     GeneratedImage,
     GenerationPreview,
     GenerationProgress,
@@ -112,6 +115,18 @@ def test_callbacks_follow_the_work(client: DrawThingsClient) -> None:
     assert [stage for stage, _ in steps][-1] == "imageDecoded"
     assert previews
     assert all(opened(png).format == "PNG" for png in previews)
+
+
+def test_a_video_is_its_frames_and_its_sound(client: DrawThingsClient) -> None:
+    given = config("ltx_2_19b_distilled_q8p.ckpt", num_frames=9, steps=1)
+    events = list(client.generate("x", given))
+
+    frames = [event for event in events if isinstance(event, GeneratedImage)]
+    (sound,) = [event for event in events if isinstance(event, GeneratedAudio)]
+    assert [frame.index for frame in frames] == list(range(9))
+    with wave.open(io.BytesIO(sound.wav())) as file:
+        assert file.getframerate() == sound.audio.sample_rate
+        assert file.getnframes() > 1000
 
 
 def test_a_callback_that_fails_ends_the_generation(server: Simulator) -> None:
