@@ -8,10 +8,8 @@ that together.
 from __future__ import annotations
 
 import ctypes
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -22,81 +20,78 @@ __all__ = ["are_finite", "to_half", "to_single", "to_unit"]
 FloatArray = NDArray[np.float32]
 HalfArray = NDArray[np.float16]
 
-_BLOCK = 1 << 15  # values; a few arrays of it fit in the second-level cache
-
-_CORES = 2
-_MANY = 1 << 21  # values; for fewer, waking torch's threads costs more than they save
+_BLOCK = 1 << 15  # values, for torch: of more, it takes threads
+_BLOCK_WITHOUT_TORCH = 1 << 16  # values; three arrays of it fit in the second-level cache
 
 # A half float's bits, moved 13 up, are a single float's, but for the bias of the exponent:
 # 127 instead of 15. A multiplication sets that right, subnormal numbers included.
 _MANTISSA_BITS_MORE = 13
 _REBIAS = np.float32(2.0 ** (127 - 15))
+_UNBIAS = np.float32(2.0 ** (15 - 127))
 _HALF_INFINITY = 0x7C00
+_HALF_ONE = 0x3C00
 _HALF_SIGN = 0x8000
 # A half float's bits as an integer have their sign repeated in all bits above it.
 _WITHOUT_COPIES_OF_THE_SIGN = np.int32(-0x7000_0001)
-
-# The other way, integers do: the least normal half becomes 0, what is below it something
-# huge, like what is above 1; rounding adds almost half of the last bit that stays.
 _WITHOUT_SIGN = 0x7FFF_FFFF
-_LEAST_NORMAL = np.float32(2.0**-14)
-_LEAST_BITS = int(_LEAST_NORMAL.view(np.uint32))
-_LESS_EXPONENT = np.uint32((0xFFF - _LEAST_BITS) % (1 << 32))
-_FIRST_EXPONENT = 1 << 10  # of a half: what that took away
-_MOST = int(np.float32(1).view(np.uint32)) - _LEAST_BITS + 0xFFF
-_HALF_BITS = int(np.float32(0.5).view(np.uint32))
+_ALMOST_HALF = 0xFFF  # of the last bit that stays: what rounding adds
+_SINGLE_ONE = int(np.float32(1).view(np.uint32))
 
 
 def to_half(values: FloatArray, scale: float, offset: float, low: float) -> HalfArray:
     """clamp(values * scale + offset, low, 1) as half floats, rounded to nearest.
 
-    `values` is float32 of any shape; `low` is 0 or -1, and what NaN becomes.
+    `values` is float32 of any shape; `low` is 0 or -1, and what NaN becomes. `scale` and
+    `offset` bring 0..1 into the range.
     """
     torch = sys.modules.get("torch")
     if torch is not None:
         return _to_half_with(torch, values, scale, offset, low)
+    if not offset:
+        # Small values keep all their digits here, too many for the rounding below.
+        clamped = np.clip(values * np.float32(scale), low, 1)
+        return np.nan_to_num(clamped, copy=False, nan=low).astype(np.float16)
     result = np.empty(values.shape, np.float16)
     bits = result.view(np.uint16).reshape(-1)
     flat = np.ascontiguousarray(values).reshape(-1)
-
-    def work(parts: Sequence[slice]) -> bool:
-        room = np.empty((3, _BLOCK), np.uint32)
-        with np.errstate(invalid="ignore", over="ignore"):
-            for part in parts:
-                wide, sign, rounded = room[:, : part.stop - part.start]
-                block = wide.view(np.float32)
+    usual = _in_0_to_1(flat)
+    room = np.empty((3, min(_BLOCK_WITHOUT_TORCH, flat.size)), np.uint32)
+    with np.errstate(all="ignore"):
+        for part in _blocks(flat.size, _BLOCK_WITHOUT_TORCH):
+            wide, sign, rounded = room[:, : part.stop - part.start]
+            block = wide.view(np.float32)
+            if usual:
+                np.multiply(flat[part], np.float32(scale) * _UNBIAS, out=block)
+                np.add(block, np.float32(offset) * _UNBIAS, out=block)
+            else:
                 np.multiply(flat[part], np.float32(scale), out=block)
                 np.add(block, np.float32(offset), out=block)
                 np.clip(block, low, 1, out=block)
-                np.right_shift(wide, 16, out=sign)
-                np.bitwise_and(sign, _HALF_SIGN, out=sign)
-                np.bitwise_and(wide, _WITHOUT_SIGN, out=wide)
-                # To nearest, ties to even.
-                np.right_shift(wide, _MANTISSA_BITS_MORE, out=rounded)
-                np.bitwise_and(rounded, 1, out=rounded)
-                np.add(rounded, wide, out=rounded)
-                np.add(rounded, _LESS_EXPONENT, out=rounded)
-                unusual = np.maximum.reduce(rounded) > _MOST
-                np.right_shift(rounded, _MANTISSA_BITS_MORE, out=rounded)
-                np.add(rounded, _FIRST_EXPONENT, out=rounded)
-                if unusual:
-                    few = np.flatnonzero(~(block >= _LEAST_NORMAL))
-                    rounded[few], broken = _small(block[few]), few[np.isnan(block[few])]
-                    rounded[broken] = np.float16(abs(low)).view(np.uint16)
-                    sign[broken] = _HALF_SIGN if low else 0
-                np.bitwise_or(rounded, sign, out=rounded)
-                np.copyto(bits[part], rounded, casting="unsafe")
-        return True
-
-    _shared(flat.size, work)
+                block[np.isnan(block)] = low
+                np.multiply(block, _UNBIAS, out=block)
+            np.right_shift(wide, 16, out=sign)
+            np.bitwise_and(sign, _HALF_SIGN, out=sign)
+            np.bitwise_and(wide, _WITHOUT_SIGN, out=wide)
+            # To nearest, ties to even.
+            np.right_shift(wide, _MANTISSA_BITS_MORE, out=rounded)
+            np.bitwise_and(rounded, 1, out=rounded)
+            np.add(rounded, wide, out=rounded)
+            np.add(rounded, _ALMOST_HALF, out=rounded)
+            np.right_shift(rounded, _MANTISSA_BITS_MORE, out=rounded)
+            np.bitwise_or(rounded, sign, out=rounded)
+            np.copyto(bits[part], rounded, casting="unsafe")
     return result
 
 
-def _small(values: FloatArray) -> NDArray[np.uint32]:
-    """The bits of half floats below the normal ones, of positive `values`."""
-    # In the sum, the last bit of a single float is worth as much as that of such a half.
-    bits: NDArray[np.uint32] = (values + np.float32(0.5)).view(np.uint32) - np.uint32(_HALF_BITS)
-    return bits
+def _in_0_to_1(values: FloatArray) -> bool:
+    # Negative numbers, infinities and NaN have more bits than 1.
+    return int(np.maximum.reduce(values.view(np.uint32))) <= _SINGLE_ONE
+
+
+def _in_minus_1_to_1(values: HalfArray) -> bool:
+    most = int(np.maximum.reduce(values.view(np.int16)))
+    least = int(np.maximum.reduce(values.view(np.uint16)))  # of the negative ones, if any
+    return most <= _HALF_ONE and least <= _HALF_ONE | _HALF_SIGN
 
 
 def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: FloatArray) -> bool:
@@ -106,61 +101,80 @@ def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: Fl
     finite is undefined.
     """
     torch = sys.modules.get("torch")
-    if torch is not None and values.dtype == np.float16:
-        return _to_unit_with(torch, values, scale, offset, out)
-    flat = out.reshape(-1)
-    given = np.ascontiguousarray(values).reshape(-1)
+    given, made = np.ascontiguousarray(values).reshape(-1), out.reshape(-1)
+    if given.dtype != np.float16:
+        return _to_unit_from_single(given, scale, offset, made)
+    if torch is not None:
+        return _to_unit_with(torch, given, scale, offset, made)
+    usual = _in_minus_1_to_1(given)
+    clamp = not (usual and _fits(scale, offset))
+    for part in _blocks(made.size, _BLOCK_WITHOUT_TORCH):
+        target = made[part]
+        _widen(given[part].view(np.int16), target)
+        np.multiply(target, np.float32(scale), out=target)
+        np.add(target, np.float32(offset), out=target)
+        if clamp:
+            np.clip(target, 0, 1, out=target)
+    return usual or are_finite(given)
 
-    def work(parts: Sequence[slice]) -> bool:
-        finite = True
-        with np.errstate(invalid="ignore", over="ignore"):
-            for part in parts:
-                target = flat[part]
-                if given.dtype == np.float16:
-                    finite = _widen(given[part].view(np.int16), target) and finite
-                else:
-                    np.copyto(target, given[part])
-                    finite = bool(np.isfinite(target.sum())) and finite
-                np.multiply(target, np.float32(scale), out=target)
-                np.add(target, np.float32(offset), out=target)
-                np.clip(target, 0, 1, out=target)
-        return finite
 
-    return _shared(flat.size, work)
+def _fits(scale: float, offset: float) -> bool:
+    """Whether -1 to 1 lands within 0 to 1."""
+    return offset >= scale and offset + scale <= 1
+
+
+def _to_unit_from_single(given: FloatArray, scale: float, offset: float, made: FloatArray) -> bool:
+    finite = True
+    with np.errstate(all="ignore"):
+        for part in _blocks(made.size, _BLOCK_WITHOUT_TORCH):
+            target = made[part]
+            finite = finite and bool(np.isfinite(given[part]).all())
+            np.multiply(given[part], np.float32(scale), out=target)
+            np.add(target, np.float32(offset), out=target)
+            np.clip(target, 0, 1, out=target)
+    return finite
 
 
 # In blocks with torch too: they are too small for its own threads, which wait for each other
 # in a busy loop. On a machine whose cores are busy (the server may be here, too) whole arrays
-# take 40 times as long as on an idle one.
+# take 40 times as long as on an idle one. With so many calls, one that can be left out counts:
+# values that an integer comparison shows to be in range are not clamped.
 
 
 def _to_half_with(
     torch: Any, values: FloatArray, scale: float, offset: float, low: float
 ) -> HalfArray:
     result = np.empty(values.shape, np.float16)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    usual = _in_0_to_1(flat)
     added, room = torch.tensor(float(offset)), torch.empty(_BLOCK)
-    for given, made in _block_pairs(torch, values, result):
-        block = room[: given.numel()]
+    for given, made in _block_pairs(torch, flat, result.reshape(-1)):
+        block = room[: given.numel()] if given.numel() < _BLOCK else room
         torch.add(added, given, alpha=scale, out=block)
-        made.copy_(block.clamp_(low, 1).nan_to_num_(nan=low))
+        if not usual:
+            block.clamp_(low, 1).nan_to_num_(nan=low)
+        made.copy_(block)
     return result
 
 
 def _to_unit_with(
-    torch: Any, values: NDArray[Any], scale: float, offset: float, out: FloatArray
+    torch: Any, values: HalfArray, scale: float, offset: float, out: FloatArray
 ) -> bool:
-    added, total = torch.tensor(float(offset)), torch.zeros(())
+    usual = _in_minus_1_to_1(values)
+    clamp = not (usual and _fits(scale, offset))
+    added = torch.tensor(float(offset))
     for given, made in _block_pairs(torch, values, out):
         made.copy_(given)
-        total += made.sum()  # an infinity or a NaN spreads to it
-        torch.add(added, made, alpha=scale, out=made).clamp_(0, 1)
-    return math.isfinite(float(total))
+        torch.add(added, made, alpha=scale, out=made)
+        if clamp:
+            made.clamp_(0, 1)
+    return usual or are_finite(values)
 
 
 def _block_pairs(torch: Any, given: NDArray[Any], made: NDArray[Any]) -> Iterator[tuple[Any, Any]]:
-    one = _tensor(torch, given).reshape(-1).split(_BLOCK)
-    other = torch.from_numpy(made.reshape(-1)).split(_BLOCK)
-    return zip(one, other, strict=True)
+    return zip(
+        _tensor(torch, given).split(_BLOCK), torch.from_numpy(made).split(_BLOCK), strict=True
+    )
 
 
 def to_single(values: HalfArray | FloatArray) -> FloatArray:
@@ -171,32 +185,33 @@ def to_single(values: HalfArray | FloatArray) -> FloatArray:
     flat = result.reshape(-1)
     given = np.ascontiguousarray(values).reshape(-1)
     with np.errstate(all="ignore"):
-        for part in _blocks(flat.size):
-            if not _widen(given[part].view(np.int16), flat[part]):
+        for part in _blocks(flat.size, _BLOCK_WITHOUT_TORCH):
+            bits = given[part].view(np.int16)
+            _widen(bits, flat[part])
+            if int(np.maximum.reduce(np.bitwise_and(bits, _HALF_INFINITY))) == _HALF_INFINITY:
                 np.copyto(flat[part], given[part])
     return result
 
 
 def are_finite(values: NDArray[Any]) -> bool:
     """Whether floats of any size hold neither NaN nor infinity."""
-    torch = sys.modules.get("torch")
-    with np.errstate(over="ignore", invalid="ignore"):
-        if torch is not None and values.dtype == np.float32 and values.size >= _MANY:
-            total = float(_tensor(torch, values).sum())
-        else:
-            total = float(values.sum())
-    # Only a sum that overflowed needs a second look.
-    return math.isfinite(total) or bool(np.isfinite(values).all())
+    size = values.dtype.itemsize
+    infinity = int(np.array(np.inf, values.dtype).view(f"u{size}"))
+    sign = 1 << (8 * size - 1)
+    # Without a sign, all negative numbers are above all others.
+    most = int(values.view(f"u{size}").max(initial=0))
+    if most < infinity:
+        return True
+    positive = int(values.view(f"i{size}").max(initial=0))
+    return positive < infinity and most < infinity | sign
 
 
-def _widen(bits: NDArray[np.int16], out: FloatArray) -> bool:
-    """Half floats' bits as single floats; whether all were finite, else those are wrong."""
+def _widen(bits: NDArray[np.int16], out: FloatArray) -> None:
+    """Half floats' bits as single floats; those that are not finite come out wrong."""
     wide = out.view(np.int32)
     np.left_shift(bits, _MANTISSA_BITS_MORE, out=wide, dtype=np.int32)
     np.bitwise_and(wide, _WITHOUT_COPIES_OF_THE_SIGN, out=wide)
     np.multiply(out, _REBIAS, out=out)
-    exponents = np.bitwise_and(bits, _HALF_INFINITY)
-    return int(np.maximum.reduce(exponents)) < _HALF_INFINITY
 
 
 def _tensor(torch: Any, array: NDArray[Any]) -> Any:
@@ -208,15 +223,6 @@ def _tensor(torch: Any, array: NDArray[Any]) -> Any:
     return torch.frombuffer(memory, dtype=kind).reshape(array.shape)
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    for start in range(0, count, _BLOCK):
-        yield slice(start, min(start + _BLOCK, count))
-
-
-def _shared(count: int, work: Callable[[Sequence[slice]], bool]) -> bool:
-    """Let `work` do all blocks, many of them on two cores; whether it said yes to all."""
-    parts = list(_blocks(count))
-    if count < _MANY:
-        return work(parts)
-    with ThreadPoolExecutor(_CORES) as threads:
-        return all(list(threads.map(work, (parts[first::_CORES] for first in range(_CORES)))))
+def _blocks(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))
