@@ -70,8 +70,7 @@ def status(body: Body) -> Any:
         catalog = client.echo()
         latency_ms = (time.perf_counter() - started) * 1e3
     except DrawThingsError as error:
-        code = "tls_mismatch" if _wants_tls(profile, error) else ""
-        return _failed(_away(profile, error) or error, name, profile.address, code)
+        return _failed(_diagnosed(profile, error), name, profile.address)
     lists.learn(profile, catalog)
     return {
         "code": "connected" if catalog.browsable else "browsing_off",
@@ -86,25 +85,27 @@ def status(body: Body) -> Any:
     }
 
 
-def _wants_tls(profile: ServerProfile, error: DrawThingsError) -> bool:
-    """Whether plain text failed because the server speaks TLS: it just hangs up then."""
-    if profile.tls is not TlsMode.PLAIN or not isinstance(error, ServerUnreachable):
-        return False
-    try:
-        return speaks_tls(profile)
-    except DrawThingsError:
-        return False
+def _diagnosed(profile: ServerProfile, error: DrawThingsError) -> DrawThingsError:
+    """A better reason where asking the port gives one.
 
-
-def _away(profile: ServerProfile, error: DrawThingsError) -> DrawThingsError | None:
-    """Why a silent server cannot even be reached; None if it can, and hence is busy."""
-    if not isinstance(error, NoAnswer):
-        return None
+    A server that speaks TLS just hangs up on plain text; one that does not answer may be busy,
+    or not there at all.
+    """
+    plain = profile.tls is TlsMode.PLAIN and isinstance(error, ServerUnreachable)
+    if not plain and not isinstance(error, NoAnswer):
+        return error
     try:
-        speaks_tls(profile)
+        encrypted = speaks_tls(profile)
     except ServerUnreachable as unreachable:
         return unreachable
-    return None
+    except DrawThingsError:
+        return error
+    if plain and encrypted:
+        return TlsMismatch(
+            f'The server at {profile.address} speaks TLS, and "plain text" is chosen for it: '
+            'choose "automatic".'
+        )
+    return error
 
 
 def _failed(error: DrawThingsError, name: str, address: str, code: str = "") -> Any:

@@ -6,7 +6,9 @@ import { app } from '../../../scripts/app.js'
 import { call, send } from '../lib/backend.mjs'
 import { offerPrompt } from './convert.mjs'
 import { textKeywords } from '../lib/picture.mjs'
+import { widgetOf } from '../lib/links.mjs'
 import { addRecipe, asOneStep, middle, setValues } from '../lib/recipe.mjs'
+import { said } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
 const CONTAINER = '#graph-canvas-container'
@@ -110,7 +112,9 @@ function fillSampler(node, answer) {
   const recipe = /** @type {Recipe} */ (answer.recipe)
   const values = recipe.nodes.find((part) => part.type === 'DTSampler')?.values ?? {}
   const set = asOneStep(() => setValues(node, values))
-  const fields = set.filter((name) => name !== 'control_after_generate')
+  const fields = set
+    .filter((name) => name !== 'control_after_generate')
+    .map((name) => widgetOf(node, name)?.label ?? name)
   const rest = beyondSampler(recipe)
   const lines = rest.length ? [t('exchange.not_taken', { parts: rest.join(', ') })] : []
   if (fields.length === 0) say('warn', t('exchange.no_fields'), lines)
@@ -123,7 +127,7 @@ function fillSampler(node, answer) {
  */
 function addGraph(answer, place) {
   addRecipe(/** @type {Recipe} */ (answer.recipe), place)
-  say(answer.notes.length ? 'info' : 'success', t('exchange.added'), answer.notes)
+  say(answer.notes.length ? 'info' : 'success', t('exchange.added'), answer.notes.map(said))
 }
 
 /**
@@ -216,7 +220,7 @@ async function copy(chosen) {
     /** @type {{ text: string, notes: string[] }} */
     const answer = await call('/export/configuration', { prompt: output, node: id })
     await write(answer.text)
-    const lines = [t('exchange.copied_detail'), ...answer.notes]
+    const lines = [t('exchange.copied_detail'), ...answer.notes.map(said)]
     say(answer.notes.length ? 'info' : 'success', t('exchange.copied'), lines)
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)

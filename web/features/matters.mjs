@@ -3,8 +3,9 @@
 import { app } from '../../../scripts/app.js'
 import { call } from '../lib/backend.mjs'
 import { onCatalog } from '../lib/catalogs.mjs'
-import { hideWidget, redraw, refit } from '../lib/faces.mjs'
-import { allNodes, onGraphChange, samplersOf } from '../lib/graph.mjs'
+import { hideWidget, isVue, redraw, refit } from '../lib/faces.mjs'
+import { allNodes, onGraphChange, samplersOf, savedServer, widgetOf } from '../lib/graph.mjs'
+import { said } from '../lib/sentences.mjs'
 import { learnSettings, questionOf, settingsOf } from '../lib/settings.mjs'
 import { fill, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
@@ -12,6 +13,8 @@ import { t } from '../lib/text.mjs'
 const SETTING = 'drawthingsnodes.without_effect' // dim, fold or show
 /** Sockets of a sampler, by the backend's names. */
 const SOCKETS = ['negative_prompt', 'image', 'mask', 'reference', 'control']
+/** Of DT Server, where a stored one is chosen. */
+const SERVER_FIELDS = ['address', 'tls', 'secret_name', 'fingerprint', 'ca_file']
 const KEPT = 300 // answers
 
 /** @typedef {{ family: string, idle: Record<string, string> }} Effects */
@@ -34,7 +37,7 @@ function effectsOf(question) {
   const known = answers.get(key)
   if (known) return known
   if (answers.size >= KEPT) answers.clear()
-  const answer = call('/effects', question).catch(() => {
+  const answer = askFor(question).catch(() => {
     answers.delete(key) // ask again next time
     return { family: '', idle: {} }
   })
@@ -43,24 +46,35 @@ function effectsOf(question) {
 }
 
 /**
+ * @param {import('../lib/settings.mjs').Question} question
+ * @returns {Promise<Effects>} with reasons in the user's language
+ */
+async function askFor(question) {
+  /** @type {Effects} */
+  const { family, idle } = await call('/effects', question)
+  const reasons = Object.entries(idle).map(([name, reason]) => [name, said(reason)])
+  return { family, idle: Object.fromEntries(reasons) }
+}
+
+/**
  * @param {any} widget
  * @param {string} reason "" gives the widget back
  */
 function dim(widget, reason) {
-  const before = dimmed.get(widget)
-  if (!reason) {
-    if (!before) return
-    dimmed.delete(widget)
-    widget.disabled = before.disabled
-    widget.options = { ...widget.options, disabled: before.disabled }
-    widget.tooltip = before.tooltip
-    return
-  }
-  if (!before) dimmed.set(widget, { disabled: Boolean(widget.disabled), tooltip: widget.tooltip })
-  const tooltip = dimmed.get(widget)?.tooltip
-  widget.disabled = true
-  widget.options = { ...widget.options, disabled: true }
-  widget.tooltip = [t('matters.no_effect', { reason }), tooltip].filter(Boolean).join('\n')
+  const known = dimmed.get(widget)
+  if (!known && !reason) return
+  const before = known ?? { disabled: Boolean(widget.disabled), tooltip: widget.tooltip }
+  if (reason) dimmed.set(widget, before)
+  else dimmed.delete(widget)
+  const why = reason && t('matters.no_effect', { reason })
+  widget.tooltip = reason ? [why, before.tooltip].filter(Boolean).join('\n') : before.tooltip
+  // The classic canvas would take a text field away, with what the user wrote.
+  const field = isVue() ? null : widget.element
+  field?.classList.toggle('dt-idle', Boolean(reason))
+  const disabled = before.disabled || Boolean(reason && !field)
+  if (field) field.title = why
+  widget.disabled = disabled
+  widget.options = { ...widget.options, disabled }
 }
 
 /**
@@ -101,7 +115,7 @@ function apply(node, answers) {
     const { reason, readers } = judge(setting, answers)
     const idle = reason && !readers.length ? reason : ''
     const label = widget.label ?? widget.name
-    if (idle) reasons.push(`${label}: ${idle}`)
+    if (idle) reasons.push(t('matters.reason', { setting: label, reason: idle }))
     else if (reason) {
       const nodes = readers.map(nameOf).join(', ')
       partly.push(t('matters.only', { setting: label, nodes }))
@@ -181,7 +195,19 @@ async function update(node) {
   apply(node, answers)
 }
 
+/** @param {any} node a DT Server */
+function updateServer(node) {
+  const shows = app.extensionManager.setting?.get(/** @type {any} */ (SETTING)) === 'show'
+  const reason = savedServer(node) && !shows ? t('matters.saved_server') : ''
+  for (const name of SERVER_FIELDS) {
+    const widget = widgetOf(node, name)
+    if (widget) dim(widget, reason)
+  }
+  redraw()
+}
+
 function updateAll() {
+  for (const node of allNodes('DTServer')) updateServer(node)
   for (const node of allNodes()) if (settingsOf(node).length) void update(node)
 }
 

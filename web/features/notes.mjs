@@ -1,6 +1,7 @@
 // Warnings of the last run, on the node that they concern, until the next one.
 import { api } from '../../../scripts/api.js'
 import { allNodes, isOurs } from '../lib/graph.mjs'
+import { said } from '../lib/sentences.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 
@@ -48,7 +49,7 @@ function draw(node, notes, facts, all = false) {
  */
 function notesOf(output, key) {
   const notes = output?.[key]
-  return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string') : []
+  return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string').map(said) : []
 }
 
 /** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */

@@ -5,6 +5,7 @@ import { onCatalog } from '../lib/catalogs.mjs'
 import { litegraph } from '../lib/faces.mjs'
 import { allNodes, isLinked, linkedFrom, onGraphChange, samplersOf } from '../lib/graph.mjs'
 import { asOneStep, setValues } from '../lib/recipe.mjs'
+import { said } from '../lib/sentences.mjs'
 import { optionsOf, questionOf, settingsOf, widgetFor } from '../lib/settings.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
@@ -232,7 +233,7 @@ async function update(node) {
   const added = new Set(plans.flatMap(({ additions }) => additions.map(({ kind }) => kind)))
   const titles = [...added].map((kind) => litegraph().registered_node_types[kind]?.title ?? kind)
   const more = titles.length ? [t('recommend.adds', { nodes: titles.join(', ') })] : []
-  fill(node, 'recommend', line, ...[...more, ...notes].map((note) => words(note, 'reason')))
+  fill(node, 'recommend', line, ...[...more, ...notes.map(said)].map((note) => words(note, 'reason')))
 }
 
 /**

@@ -1,10 +1,18 @@
 // How the connection to a server is, on the nodes that name it.
 import { app } from '../../../scripts/app.js'
 import { api } from '../../../scripts/api.js'
-import { BackendError, call } from '../lib/backend.mjs'
+import { call } from '../lib/backend.mjs'
 import { keyOf } from '../lib/catalogs.mjs'
 import { allNodes, onGraphChange, serverNodeOf, serverRef } from '../lib/graph.mjs'
-import { acceptCertificate, detailsOf, fixOf, gradeOf, lineOf } from '../lib/status_words.mjs'
+import {
+  acceptCertificate,
+  ASKING,
+  askStatus,
+  detailsOf,
+  fixOf,
+  gradeOf,
+  lineOf,
+} from '../lib/status_words.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 import { renewDefinitions } from './refresh.mjs'
@@ -27,23 +35,6 @@ const states = new Map()
 
 const LOST = ['unreachable'] // by itself, not by what the user entered
 
-/** @type {Status} */
-const ASKING = { code: 'asking', sentence: '', name: '', address: '' }
-
-/**
- * @param {ServerRef} ref
- * @returns {Promise<Status>} never rejects
- */
-async function ask(ref) {
-  try {
-    return await call('/status', { server: ref })
-  } catch (error) {
-    const problem = /** @type {BackendError} */ (error)
-    const code = problem.status === 0 ? 'away' : 'failed'
-    return { code, sentence: problem.message, name: '', address: '' }
-  }
-}
-
 /**
  * Ask a server how it is, unless the answer is young enough; never twice at the same time.
  * @param {ServerRef} ref
@@ -63,7 +54,7 @@ async function refresh(ref, age = FRESH_MS, changed = false) {
   const state = { status: before ?? ASKING, asked: Date.now(), asking: true, again: false, lost }
   states.set(key, state)
   if (changed) show()
-  const status = await ask(ref)
+  const status = await askStatus(ref)
   const now = announce(before, status, lost)
   states.set(key, { status, asked: Date.now(), asking: false, again: false, lost: now })
   show()

@@ -91,14 +91,23 @@ export function serverNodeOf(node) {
 }
 
 /**
+ * @param {Node} server a DT Server
+ * @returns {string} the stored server that it names; "" where its other fields count
+ */
+export function savedServer(server) {
+  const saved = widgetValue(server, 'saved_server')
+  return typeof saved === 'string' && saved !== AS_ABOVE ? saved : ''
+}
+
+/**
  * @param {Node} node of ours
  * @returns {ServerRef} the server that counts for it, in the form that the backend takes
  */
 export function serverRef(node) {
   const server = serverNodeOf(node)
   if (!server) return null
-  const saved = widgetValue(server, 'saved_server')
-  if (typeof saved === 'string' && saved && saved !== AS_ABOVE) return { saved }
+  const saved = savedServer(server)
+  if (saved) return { saved }
   const text = (/** @type {string} */ name) => String(widgetValue(server, name) ?? '')
   return {
     address: text('address'),

@@ -4,7 +4,15 @@ import { app } from '../../../scripts/app.js'
 import { BackendError, call } from './backend.mjs'
 import { discovered } from './discovered.mjs'
 import { button, make } from './elements.mjs'
-import { acceptCertificate, detailsOf, fixOf, gradeOf, lineOf } from './status_words.mjs'
+import {
+  acceptCertificate,
+  ASKING,
+  askStatus,
+  detailsOf,
+  fixOf,
+  gradeOf,
+  lineOf,
+} from './status_words.mjs'
 import { words } from './strip.mjs'
 import { t } from './text.mjs'
 
@@ -159,14 +167,8 @@ export class ServerCards {
    * @param {Server} server
    */
   async test(server) {
-    const asking = { code: 'asking', sentence: '', name: '', address: '' }
-    this.tell(server, asking)
-    try {
-      this.tell(server, await call('/status', { server: refOf(server) }))
-    } catch (error) {
-      const sentence = error instanceof Error ? error.message : String(error)
-      this.tell(server, { ...asking, code: 'failed', sentence })
-    }
+    this.tell(server, ASKING)
+    this.tell(server, await askStatus(refOf(server)))
   }
 
   /**

@@ -1,5 +1,6 @@
 // A server's state in words, and what may be done about it, the same on nodes and in the sidebar.
 import { call } from './backend.mjs'
+import { said } from './sentences.mjs'
 import { t } from './text.mjs'
 
 /**
@@ -9,8 +10,25 @@ import { t } from './text.mjs'
  * }} Status
  */
 
+/** @type {Status} */
+export const ASKING = { code: 'asking', sentence: '', name: '', address: '' }
+
 const GOOD = ['connected']
 const FAIR = ['browsing_off', 'busy', 'asking']
+
+/**
+ * @param {import('./graph.mjs').ServerRef} ref
+ * @returns {Promise<Status>} never rejects
+ */
+export async function askStatus(ref) {
+  try {
+    const answer = await call('/status', { server: ref })
+    return { ...answer, sentence: said(answer.sentence) }
+  } catch (error) {
+    const { message, status } = /** @type {import('./backend.mjs').BackendError} */ (error)
+    return { ...ASKING, code: status === 0 ? 'away' : 'failed', sentence: message }
+  }
+}
 
 /**
  * @param {Status} status
@@ -47,10 +65,11 @@ export function fixOf(status) {
  */
 export function detailsOf(status) {
   const lines = [status.sentence]
-  if (status.models !== undefined) {
+  // A server that does not list its models may have some.
+  if (status.code === 'connected') {
     lines.push(
       t('status.has', {
-        models: status.models,
+        models: status.models ?? 0,
         loras: status.loras ?? 0,
         controls: status.controls ?? 0,
       }),

@@ -41,6 +41,35 @@ export function localeFiles() {
 }
 
 /**
+ * @param {string} name of one of our groups of texts
+ * @param {string} [spoken]
+ * @returns {Record<string, string>} empty where there is none
+ */
+export function section(name, spoken = language()) {
+  return languages[spoken]?.[SECTION]?.[name] ?? {}
+}
+
+/** @type {Map<string, Map<string, string>>} */
+const names = new Map()
+
+/** @returns {Map<string, string>} what our inputs are called, by their English name in small letters */
+export function nodeNames() {
+  const spoken = language()
+  const known = names.get(spoken)
+  if (known) return known
+  /** @type {Map<string, string>} */
+  const found = new Map()
+  for (const [id, { inputs = {} }] of Object.entries(languages.en?.nodeDefs ?? {})) {
+    for (const [input, { name = '' }] of Object.entries(/^DT[A-Z]/.test(id) ? inputs : {})) {
+      const local = languages[spoken]?.nodeDefs?.[id]?.inputs?.[input]?.name
+      if (local) found.set(name.toLowerCase(), local)
+    }
+  }
+  names.set(spoken, found)
+  return found
+}
+
+/**
  * @param {string} key such as 'status.connected'
  * @param {Record<string, string | number>} [values] for {name} in the text
  * @returns {string} in the user's language, else in English, else the key

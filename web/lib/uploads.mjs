@@ -2,6 +2,7 @@
 import { app } from '../../../scripts/app.js'
 import { api } from '../../../scripts/api.js'
 import { BackendError, call, stream } from './backend.mjs'
+import { said } from './sentences.mjs'
 import { t } from './text.mjs'
 
 const EVENT = 'drawthingsnodes.upload'
@@ -206,7 +207,7 @@ function end(one, phase, sentence = '') {
 function follow(event) {
   const one = all.find((other) => other.id === event.id)
   if (!one || hasEnded(one)) return
-  one.sentence = event.sentence
+  one.sentence = said(event.sentence)
   if (!['receiving', 'sending', 'hashing'].includes(event.phase)) return // the answer tells
   if (event.phase !== one.phase) one.samples = []
   one.phase = /** @type {Phase} */ (event.phase)
