@@ -6,6 +6,7 @@ an asyncio channel dies with its loop. docs/protocol.md 5.8 has the limits.
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ from .errors import (
 )
 from .known_servers import KnownServers
 from .profile import ServerProfile, TlsMode
+from .words import said
 
 if TYPE_CHECKING:
     import grpc
@@ -34,6 +36,14 @@ else:
     from . import late_grpc as grpc
 
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
+MAX_ANSWER_BYTES = 64 << 20  # to a question; a catalogue of 10,000 entries has a tenth of it
+_OF_QUESTIONS = {
+    "name": [
+        {"service": "ImageGenerationService", "method": method}
+        for method in ("Echo", "FilesExist", "UploadFile", "Pubkey", "Hours")
+    ],
+    "maxResponseMessageBytes": MAX_ANSWER_BYTES,
+}
 
 # The server takes a ping every 5 minutes without data, and ends the connection after more
 # (docs/protocol.md 5.8). So a dead peer is noticed within all of these together. The answer
@@ -52,6 +62,7 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
     ("grpc.http2.ping_timeout_ms", PING_ANSWER_S * 1000),  # newer gRPC goes by this one
     ("grpc.http2.max_pings_without_data", 0),  # a queued generation sends nothing for hours
+    ("grpc.service_config", json.dumps({"methodConfig": [_OF_QUESTIONS]})),
 )
 
 
@@ -256,7 +267,8 @@ def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers) ->
 def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     """The error of ours for a failed call: the one table of gRPC statuses."""
     code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    details = ((error.details() if isinstance(error, grpc.Call) else None) or "").strip()
+    whole = (error.details() if isinstance(error, grpc.Call) else None) or ""
+    details = said(whole)
     at = f"The server at {profile.address}"
     status = grpc.StatusCode
     if code is status.CANCELLED:
@@ -265,7 +277,7 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         with _lock:
             connection = _connections.get(_key(profile))
         forget(profile)
-        return _unavailable(profile, details, connection)
+        return _unavailable(profile, whole, connection)
     if code is status.DEADLINE_EXCEEDED:
         forget(profile)  # the connection may be dead and nobody have noticed
         return NoAnswer(
@@ -276,6 +288,10 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     if code in {status.UNAUTHENTICATED, status.PERMISSION_DENIED}:
         return SecretRejected(
             f"{at} refused us ({details or code.name}): check the shared secret in DT Server."
+        )
+    if code is status.RESOURCE_EXHAUSTED and "CLIENT: Received message larger" in whole:
+        return ProtocolError(
+            f"{at} sent far more than an answer can hold: see what answers at that address."
         )
     if code is status.RESOURCE_EXHAUSTED:
         return GenerationFailed(
@@ -325,21 +341,21 @@ def _broken(profile: ServerProfile) -> ServerUnreachable:
 
 
 def _unavailable(
-    profile: ServerProfile, details: str, connection: Connection | None
+    profile: ServerProfile, whole: str, connection: Connection | None
 ) -> DrawThingsError:
-    said = details.lower()
-    if "WRONG_VERSION_NUMBER" in details:
+    details, lower = said(whole), whole.lower()
+    if "WRONG_VERSION_NUMBER" in whole:
         return TlsMismatch(
             f"The server at {profile.address} does not speak TLS: choose "
             '"plain text" or "automatic" in DT Server.'
         )
-    if "CERTIFICATE_VERIFY_FAILED" in details or "Hostname Verification" in details:
+    if "CERTIFICATE_VERIFY_FAILED" in whole or "Hostname Verification" in whole:
         return _untrusted(profile, connection)
-    never_there = "failed to connect" in said  # of which a server that wants TLS is one kind
-    silent = any(words in said for words in _SILENT) and not never_there
-    if any(words in said for words in _BROKEN) and not silent:
+    never_there = "failed to connect" in lower  # of which a server that wants TLS is one kind
+    silent = any(words in lower for words in _SILENT) and not never_there
+    if any(words in lower for words in _BROKEN) and not silent:
         return _broken(profile)
-    if any(words in said for words in _NOT_THERE):
+    if any(words in lower for words in _NOT_THERE):
         return ServerUnreachable(
             f"No Draw Things server at {profile.address}: start the server (in the app: Settings, "
             "API Server, gRPC), and check address, port and firewall."

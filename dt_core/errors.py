@@ -20,14 +20,19 @@ DrawThingsError
     └── Cancelled          the caller cancelled
 
 Every message is one sentence or two: what happened, to what, and what to do. A
-message never holds a secret.
+message never holds a secret, and names that a server gave cannot break its one line.
 """
 
 from __future__ import annotations
 
+from .words import visible
+
 
 class DrawThingsError(Exception):
     """Base of all errors that dt_core raises on purpose."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(visible(message))
 
 
 class TensorError(DrawThingsError):

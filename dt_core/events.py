@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import TensorError
 from .pixels import WirePicture
 from .request import Resolved
-from .tensor import lend
+from .tensor import lend, read_header
+
+PREVIEW_LIMIT = 128 << 20  # bytes, decoded; of a film in 4K a fifth of it
 
 
 class Stage(Enum):
@@ -62,6 +65,9 @@ class Preview:
 
         float16, or float32 where it was compressed. Raises TensorError.
         """
+        size_bytes = read_header(self.data).size_bytes
+        if size_bytes > PREVIEW_LIMIT:
+            raise TensorError(f"A preview of {size_bytes >> 20} MiB is larger than any model's.")
         return lend(self.data, np.array)
 
 

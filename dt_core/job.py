@@ -28,6 +28,7 @@ from .events import (
     AudioReceived,
     Event,
     ImageReceived,
+    Preview,
     Started,
 )
 from .profile import ServerProfile
@@ -41,6 +42,7 @@ else:
 
 _E_co = TypeVar("_E_co", covariant=True)
 _END = object()
+PREVIEWS_WAITING = 64 << 20  # bytes of previews that nobody took yet; newer ones are left out
 
 
 class Job:
@@ -71,6 +73,7 @@ class Job:
         self._call: Any = None
         self._cancelled = False
         self._over = False
+        self._waiting = 0  # bytes of previews
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="drawthings-job", daemon=True)
         self._thread.start()
@@ -112,7 +115,7 @@ class Job:
                 if isinstance(item, BaseException):
                     raise item
                 return None
-            events.append(item)
+            events.append(self._taken(item))
         return None
 
     def __iter__(self) -> Iterator[Event]:
@@ -124,7 +127,7 @@ class Job:
             if isinstance(item, BaseException):
                 self._over = True
                 raise item
-            yield item
+            yield self._taken(item)
 
     def on_event(self, notify: Callable[[], None]) -> None:
         """Call `notify` in the job's thread whenever there is something to take."""
@@ -141,7 +144,18 @@ class Job:
             self.images.append(event)
         elif isinstance(event, AudioReceived):
             self.audio.append(event)
+        elif isinstance(event, Preview):
+            with self._lock:
+                if self._waiting > PREVIEWS_WAITING:
+                    return
+                self._waiting += len(event.data)
         self._put(event)
+
+    def _taken(self, event: Event) -> Event:
+        if isinstance(event, Preview):
+            with self._lock:
+                self._waiting -= len(event.data)
+        return event
 
     def _run(self) -> None:
         try:

@@ -26,6 +26,7 @@ from .errors import (
     UploadFailed,
 )
 from .profile import ServerProfile
+from .words import said
 
 if TYPE_CHECKING:
     import grpc
@@ -175,7 +176,7 @@ class Upload:
                 call = self._call = start(self._messages(file, size, digest, window, over))
             for number, reply in enumerate(call):
                 if not reply.chunkUploadSuccess:
-                    raise self._failed(f"it says {reply.message!r}")
+                    raise self._failed(f"it says {said(reply.message)!r}")
                 received = reply.receivedOffset
                 if number:  # the first answer is to the announcement
                     window.release()
@@ -228,7 +229,7 @@ class Upload:
 
     def _explained(self, error: grpc.RpcError) -> DrawThingsError:
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-        details = ((error.details() if isinstance(error, grpc.Call) else None) or "").strip()
+        details = said(error.details() if isinstance(error, grpc.Call) else None)
         at = f"The server at {self._profile.address}"
         status = grpc.StatusCode
         if self._cancelled.is_set():

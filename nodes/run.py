@@ -31,6 +31,7 @@ from ..dt_core.profile import ServerProfile
 from ..dt_core.request import GenerationRequest, Resolved, resolve
 from ..dt_core.stack import Stack
 from ..dt_core.values import Audio
+from ..dt_core.words import visible
 from . import clients, compat, lists
 from .display import Display
 
@@ -108,7 +109,8 @@ async def generate(
         lists.learn(profile, client.known_catalog)
     pictures = [image.picture for answer in answers for image in answer.images]
     await display.finish(pictures[-1] if len(plan.requests) > 1 else pictures[0])
-    notes = tuple(dict.fromkeys([*plan.notes, *display.notes, *_notes(pictures)]))
+    said = [*plan.notes, *display.notes, *_notes(pictures)]
+    notes = tuple(dict.fromkeys(visible(note) for note in said))  # they hold a server's names
     for note in notes:
         _log.warning("%s", note)
     return Result(

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import RequestError
 from ..families import family
+from ..words import visible
 from . import connecting, exits, output
 
 
@@ -26,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         output.as_json(rows)
     elif options.files:
         for row in rows:
-            output.line(row["file"])
+            output.line(visible(row["file"]))
     elif rows:
         heads = list(rows[0])
         cells = [["" if row[head] is None else str(row[head]) for head in heads] for row in rows]

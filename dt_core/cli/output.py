@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from ..words import visible
+
 
 class Bar(Protocol):
     """A progress bar. `close` takes it off the screen; `show` brings it back."""
@@ -31,6 +33,7 @@ def as_json(value: Any, *, pretty: bool = True) -> None:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Columns side by side; the last may be as long as it likes."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
     for row in (heads, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -99,6 +99,7 @@ def _once(fault: Fault, message: Any, powers: Hands) -> Iterator[Any]:
                     generatedImages=[bytes(PIECE_BYTES)], chunkState=_wire.MORE_CHUNKS
                 ),
                 "pictures": Response(generatedImages=[_small_picture()]),
+                "previews": Response(previewImage=bytes(PIECE_BYTES)),
             }[fault["what"]]
             while True:
                 yield repeated
@@ -254,6 +255,18 @@ _BAD = {
     b'{"file": "b.ckpt", "default_scale": ' + b"9" * 400 + b"}]",
     "types": b'[{"file": 3}, 7, null, [], {"file": ["x"]}, {"file": "c.ckpt", "name": {}, '
     b'"version": 4, "modifier": [], "weight": "heavy", "default_scale": "big"}]',
+    "names": json.dumps(
+        [
+            {"file": name, "name": name, "version": name, "keyword": name, "modifier": name}
+            for name in (
+                "../../../etc/passwd.ckpt",
+                "C:\\Windows\\x.ckpt",
+                "<img src=x onerror=\"window.broken='in'\">.ckpt",
+                "\x1b[31mred\x07.ckpt",
+                "\u202egnp.ckpt\r\nSet-Cookie: x",
+            )
+        ]
+    ).encode(),
 }
 
 

@@ -50,7 +50,7 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
         "garbage": _Kind("send bytes that are no message"),
         "heartbeats": _Kind("send empty messages, then go on", {"count": 5}),
         "endless": _Kind(
-            "repeat for ever: heartbeats, progress, pieces (without an end) or pictures",
+            "repeat for ever: heartbeats, progress, previews, pieces (without an end) or pictures",
             {"what": "heartbeats"},
         ),
         "unset_signposts": _Kind("send signposts without an arm"),
@@ -66,7 +66,8 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
         "unknown_keys": _Kind("catalogue with keys, kinds and types of a later version"),
         "many_entries": _Kind("catalogue with many models and LoRAs", {"count": 10_000}),
         "bad_catalog": _Kind(
-            "damaged catalogue: text, cut, deep, numbers or types", {"what": "text"}
+            "damaged catalogue: text, cut, deep, numbers, types or (hostile) names",
+            {"what": "text"},
         ),
     }
 )

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from drawthings.dt_core.errors import (
     Cancelled,
     DrawThingsError,
     GenerationFailed,
+    ModelNotFound,
     NoAnswer,
     NoImages,
     ProtocolError,
@@ -48,6 +49,8 @@ REQUEST = GenerationRequest(
     prompt="a tower",
 )
 BOUND_S = 20.0  # sanity only: most take a tenth of a second
+
+CATALOGS = ("text", "cut", "deep", "numbers", "types", "names")
 
 of = Fault.of
 
@@ -208,7 +211,7 @@ HARMLESS = [
     of("size", bytes=-5),
     of("unknown_keys"),
     of("many_entries"),
-    *[of("bad_catalog", what=what) for what in ("text", "cut", "deep", "numbers", "types")],
+    *[of("bad_catalog", what=what) for what in CATALOGS],
     of("status", on="echo", times=2),
     of("stall", on="echo", seconds=0.5),
 ]
@@ -222,6 +225,39 @@ def test_what_can_be_endured_costs_no_picture(
     assert (outcome.error, outcome.pictures, outcome.sent) == (None, FRAMES, 1)
 
 
+def test_every_kind_of_fault_is_tried_here() -> None:
+    rows = [*(case[0] for case in FAILURES), *HARMLESS, of("freeze")]
+    assert {fault.kind for fault in rows} == set(KINDS)
+
+
+def test_a_connection_may_drop_before_any_message(server: Simulator, client: Client) -> None:
+    assert run(server, client).error is None
+    messages = server.requests[-1].sent
+    for at in range(messages + 1):
+        outcome = run(server, client, of("drop", at=at))
+        assert isinstance(outcome.error, ServerUnreachable)
+        assert outcome.pictures == max(0, at - (messages - FRAMES))
+    assert run(server, client).pictures == FRAMES
+
+
+def test_what_a_server_says_stays_on_one_short_line(server: Simulator, client: Client) -> None:
+    rude = "no\r\nSet-Cookie: x\x1b[31m\u202e " + "blah " * 10_000
+    outcome = run(server, client, of("status", code="INTERNAL", details=rude))
+    said = str(outcome.error)
+    assert said.isprintable()
+    assert len(said) < 700
+
+
+def test_names_of_a_hostile_catalogue_cannot_break_a_sentence(
+    server: Simulator, client: Client
+) -> None:
+    script(server).add(of("bad_catalog", what="names", times=0))
+    with pytest.raises(ModelNotFound) as refused:
+        list(client.generate(replace(REQUEST, settings=REQUEST.settings.replace(model="x.ckpt"))))
+    assert "passwd.ckpt" in str(refused.value)
+    assert str(refused.value).isprintable()
+
+
 def test_far_more_pictures_than_asked_for_are_not_taken(server: Simulator, client: Client) -> None:
     outcome = run(server, client, of("endless", what="pictures", picture=1))
     assert isinstance(outcome.error, ProtocolError)
@@ -229,7 +265,7 @@ def test_far_more_pictures_than_asked_for_are_not_taken(server: Simulator, clien
     assert FRAMES <= outcome.pictures < 200
 
 
-@pytest.mark.parametrize("what", ["heartbeats", "progress"])
+@pytest.mark.parametrize("what", ["heartbeats", "progress", "previews"])
 def test_an_endless_wait_is_ended_by_cancel_and_the_server_hears_of_it(
     server: Simulator, client: Client, what: str
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, channel, tensor
+from drawthings.dt_core import _wire, channel, job, tensor
 from drawthings.dt_core.client import AsyncClient, Client
 from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import (
@@ -319,3 +320,45 @@ def test_a_cancelled_task_cancels_the_call() -> None:
 
         asyncio.run(run())
         assert server.cancelled.wait(10)
+
+
+def test_a_message_that_grows_when_it_is_read_is_refused() -> None:
+    """Two bytes on the wire, a hundred in memory: signposts, files and pieces of nothing."""
+    for empty in (b"\x1a\x00", b"\x0a\x00", b"\x32\x00"):
+        bomb = empty * (_wire.MAX_FIELDS + 1)
+        tracemalloc.start()
+        with pytest.raises(_wire.Bomb):
+            _wire.GENERATE_IMAGE.parse_reply(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+        tracemalloc.stop()
+    whole = Response(
+        generatedImages=[bytes(2 * _wire.MAX_FIELDS)], downloadSize=1
+    ).SerializeToString()
+    assert len(_wire.GENERATE_IMAGE.parse_reply(whole).generatedImages[0]) == 2 * _wire.MAX_FIELDS
+
+
+def test_an_answer_without_bounds_is_refused_in_words() -> None:
+    many = _wire.EchoReply(files=[""] * (_wire.MAX_FIELDS + 1))
+    large = _wire.EchoReply(message="x" * (channel.MAX_ANSWER_BYTES + 1))
+    for answer, words in ((many, "cannot be read"), (large, "far more than an answer can hold")):
+        with serving(ScriptedServer(echo=lambda *_, answer=answer: answer)) as server:
+            client = Client(ServerProfile(server.address, TlsMode.PLAIN))
+            with pytest.raises(ProtocolError, match=words):
+                client.echo()
+
+
+def test_previews_that_nobody_takes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "PREVIEWS_WAITING", 3000)
+    previews = [Response(previewImage=bytes(1000)) for _ in range(50)]
+    with answering(*previews, Response(generatedImages=[picture()])) as (_, client):
+        running = client.generate(REQUEST)
+        assert running.wait(20)
+        assert sum(isinstance(event, Preview) for event in running) == 4
+        assert len(running.images) == 1
+
+
+def test_a_preview_larger_than_any_models_is_not_unpacked() -> None:
+    header = tensor.encode(np.zeros((1, 8, 8, 4), np.float16), "zip")
+    huge = header[:20] + np.array([1, 16384, 16384, 2], "<i4").tobytes() + header[36:]
+    with pytest.raises(TensorError, match="larger than any model's"):
+        Preview(huge).latent()

@@ -17,17 +17,24 @@ from typing import Any
 import numpy as np
 
 from ...dt_core import _wire, config_codec, json_codec, preflight, tensor
+from ...dt_core.allowance import Allowance
 from ...dt_core.catalog import Catalog
 from ...dt_core.configuration import Configuration, ControlSettings, LoraSettings
-from ...dt_core.errors import RequestError, SettingsError, TensorError
+from ...dt_core.delivery import Delivery
+from ...dt_core.errors import ProtocolError, RequestError, SettingsError, TensorError
+from ...dt_core.events import Event
 from ...dt_core.metadata import Generation, encode, read
 from ...dt_core.metadata.generation import to_json
+from ...dt_core.profile import ServerProfile
+from ...dt_core.reading import Reader
 from ...dt_core.request import GenerationRequest, build, resolve
 from ...dt_core.simulator.catalog import Catalog as ServerCatalog
+from ...dt_core.stack import Stack
 from ...dt_core.values import Lora
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 _OVERRIDE = ("models", "loras", "controlNets", "textualInversions", "upscalers")
+_PLAIN: tuple[tensor.Codec, ...] = ("raw", "zip")
 _FULL = Configuration(
     model=MODEL,
     start_width=512,
@@ -77,6 +84,39 @@ def _tensor_seeds() -> list[bytes]:
     arrays += [np.arange(64, dtype=np.uint8), np.zeros((16, 16, 4), np.uint8)]
     codecs: tuple[tensor.Codec, ...] = ("raw", "zip", "fpzip")
     return [tensor.encode(array, codec) for array in arrays for codec in codecs]
+
+
+# --- one message of an answer
+
+
+def _read_answer(data: bytes) -> object:
+    try:
+        message = _wire.GENERATE_IMAGE.parse_reply(data)
+    except Exception as error:  # protobuf's own, of which there are several; a job names them
+        raise ProtocolError("cannot be read") from error
+    profile = ServerProfile()
+    resolved = resolve(GenerationRequest(_FULL), Catalog())
+    reader = Reader(profile, Stack(1), Allowance(resolved, profile.address))
+    events: list[Event] = []
+    delivery = Delivery(events.append, lambda: None, 1)
+    reader.read(message, delivery)
+    reader.finish()
+    delivery.finish()
+    return events
+
+
+def _answer_seeds() -> list[bytes]:
+    answer = _wire.ImageGenerationResponse
+    step = _wire.ImageGenerationSignpostProto()
+    step.sampling.step = 3
+    tensors = [tensor.encode(np.zeros((1, 8, 8, 3), np.float16), codec) for codec in _PLAIN]
+    messages = [
+        answer(currentSignpost=step, signposts=[step], previewImage=tensors[0]),
+        answer(downloadSize=4096, scaleFactor=2),
+        answer(generatedAudio=[tensor.encode(np.zeros((2, 64), np.float32))]),
+        *(answer(generatedImages=[data], scaleFactor=1) for data in tensors),
+    ]
+    return [message.SerializeToString() for message in messages]
 
 
 # --- settings, as FlatBuffer and as the app's JSON
@@ -145,6 +185,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "tensor": Target(_read_tensor, (TensorError,), _tensor_seeds),
         "fpzip": Target(tensor.decode, (TensorError,), _fpzip_seeds),
+        "answer": Target(_read_answer, (ProtocolError, TensorError), _answer_seeds),
         "configuration": Target(_read_configuration, (SettingsError,), _configuration_seeds),
         "app_json": Target(_read_app_json, (SettingsError,), _app_json_seeds),
         "catalog": Target(_read_catalog, (RequestError,), _catalog_seeds),
