@@ -14,6 +14,8 @@ author = "the authors of Draw Things Nodes"
 html_title = project
 html_theme = "furo"
 html_show_copyright = False
+html_static_path = html_css_files = ["site.css"]
+smartquotes = False  # options begin with two hyphens, and messages are searched for
 extensions = ["myst_parser"]
 myst_heading_anchors = 4
 exclude_patterns = ["requirements.txt"]
