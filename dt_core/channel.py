@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -86,8 +86,7 @@ class Connection:
         return self.trust != "none"
 
 
-_Key = tuple[str, TlsMode, str, str]
-_connections: dict[_Key, Connection] = {}
+_connections: dict[ServerProfile, Connection] = {}
 _lock = threading.Lock()
 
 
@@ -153,8 +152,8 @@ def accept(profile: ServerProfile, fingerprint: str, known: KnownServers | None 
     forget(profile)
 
 
-def _key(profile: ServerProfile) -> _Key:
-    return profile.address, profile.tls, profile.fingerprint, profile.ca_file
+def _key(profile: ServerProfile) -> ServerProfile:
+    return replace(profile, secret_name="")  # secrets travel with the calls
 
 
 def _open(profile: ServerProfile, known: KnownServers) -> Connection:
@@ -241,7 +240,7 @@ def _by_authority(
     profile: ServerProfile, roots: bytes | None, words: str, trust: Trust, known: KnownServers
 ) -> Connection:
     credentials = grpc.ssl_channel_credentials(roots)
-    options = (*_OPTIONS, ("grpc.default_authority", profile.address))  # the name to vouch for
+    options = (*_OPTIONS, ("grpc.default_authority", profile.certificate_name or profile.address))
     channel = grpc.secure_channel(_target(profile), credentials, options=options)
     return Connection(channel, f"TLS, certificate {words}", trust, known)
 

@@ -96,6 +96,10 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.profile!r})"
 
+    def at(self, ip: str) -> Client:
+        """The same for one of the addresses that the server's name stands for."""
+        return Client(self.profile.at(ip), secret=self._secret, name=self._name, known=self._known)
+
     @property
     def security(self) -> str:
         """How the connection is secured, in words. Connects if needed."""

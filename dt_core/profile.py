@@ -43,7 +43,8 @@ class ServerProfile:
     `secret_name` names a stored secret (`secret_store`). `fingerprint` pins the
     server's certificate: the SHA-256 of its DER form, 64 hexadecimal digits, colons
     allowed. `ca_file` is a PEM file with certificates of the user's own authority, for
-    TlsMode.AUTHORITY.
+    TlsMode.AUTHORITY. `certificate_name` ("host:port") is whom an authority must vouch for, by
+    default the address.
 
     Raises SettingsError for an address or fingerprint that cannot be, and for an own
     authority without a file.
@@ -54,6 +55,7 @@ class ServerProfile:
     secret_name: str = ""
     fingerprint: str = ""
     ca_file: str = ""
+    certificate_name: str = ""
     others: tuple[str, ...] = field(init=False, default=())
     host: str = field(init=False, compare=False, repr=False, default="")
     port: int = field(init=False, compare=False, repr=False, default=DEFAULT_PORT)
@@ -88,6 +90,20 @@ class ServerProfile:
     def members(self) -> tuple[ServerProfile, ...]:
         """Each of those servers on its own, with the same trust and secret."""
         return tuple(replace(self, address=address) for address in self.addresses)
+
+    def at(self, ip: str) -> ServerProfile:
+        """The server at one of the addresses that the host name stands for."""
+        name = self.certificate_name or self.address
+        return replace(self, address=_spelled(ip, self.port), certificate_name=name)
+
+    @property
+    def host_is_address(self) -> bool:
+        """Whether the host is an IP address and no name."""
+        try:
+            ipaddress.ip_address(self.host.partition("%")[0])
+        except ValueError:
+            return False
+        return True
 
     @property
     def is_loopback(self) -> bool:

@@ -29,6 +29,7 @@ from ..dt_core.job import AsyncEvents, Job
 from ..dt_core.pixels import WirePicture
 from ..dt_core.profile import ServerProfile
 from ..dt_core.request import GenerationRequest, Resolved, resolve
+from ..dt_core.spread import spread
 from ..dt_core.stack import Stack
 from ..dt_core.values import Audio
 from ..dt_core.words import visible
@@ -99,6 +100,8 @@ async def generate(
     Display.prepare(node_id)
     client, resolved = await _watched(lambda: _resolve(servers, first))
     plan = planned(resolved)
+    if len(plan.requests) > 1:
+        servers = await _watched(lambda: spread(servers))
     display = Display(node_id, len(plan.requests), len(servers))
     if len(servers) == 1:
         room = Stack(len(plan.requests) * frames.pictures(resolved))

@@ -20,6 +20,7 @@ from ..fleet import Left, Numbered, Run
 from ..metadata import Generation
 from ..pixels import WirePicture
 from ..request import GenerationRequest, Resolved, resolve
+from ..spread import spread
 from ..values import Audio, Size
 from .pictures import png_of, preview_png, wav_of
 
@@ -168,7 +169,8 @@ class Work:
 
     def start(self) -> Run:
         """Send it all. The run's events are for `told`."""
-        self.run = Run(self._clients, self.requests)
+        clients = spread(self._clients) if len(self.requests) > 1 else self._clients
+        self.run = Run(clients, self.requests)
         return self.run
 
     def told(self, event: Numbered | Left) -> Iterator[GenerationEvent]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from drawthings.dt_core.profile import ServerProfile, TlsMode
 from drawthings.dt_core.request import GenerationRequest
 from drawthings.dt_core.simulator import Catalog, Record, Simulator
 from drawthings.dt_core.simulator.catalog import KINDS
+from drawthings.dt_core.spread import spread
 
 SETTINGS = Configuration(
     model="z_image_turbo_1.0_q6p.ckpt",
@@ -215,3 +218,63 @@ def test_several_addresses_are_one_profile_with_members() -> None:
     assert profile != ServerProfile("gpu1", secret_name="lab")
     with pytest.raises(SettingsError, match="not a server address"):
         ServerProfile("gpu1, what is this")
+
+
+@pytest.fixture
+def name(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where the name gpus.lab leads."""
+    addresses: list[str] = []
+    ask = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **more: Any) -> list[Any]:
+        places = addresses if host == "gpus.lab" else [host]
+        return [row for place in places for row in ask(place, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return addresses
+
+
+@contextmanager
+def on_one_port(*hosts: str) -> Iterator[list[Simulator]]:
+    """A simulator at each of the addresses, all at the same port."""
+    with ExitStack() as stack:
+        running: list[Simulator] = []
+        for host in hosts:
+            port = running[0].port if running else 0
+            running.append(stack.enter_context(Simulator(host=host, port=port, step_delay=0.02)))
+        yield running
+
+
+def test_a_name_with_several_addresses_is_several_servers(name: list[str]) -> None:
+    with on_one_port("127.0.0.1", "127.0.0.2", "127.0.0.3") as servers:
+        name += ["127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.9"]  # the last is off
+        (client,) = clients(f"gpus.lab:{servers[0].port}")
+        members = spread([client])
+        assert [m.profile.host for m in members] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
+        assert spread([client]) == members  # known by now, so nobody is asked again
+        run = Run(members, requests(9))
+        list(run)
+        assert sorted(chain(*map(seeds, servers))) == list(range(9))
+        assert all(map(seeds, servers)), "every server had a share"
+
+
+def test_several_addresses_of_one_machine_are_one_server(name: list[str]) -> None:
+    with Simulator(host="0.0.0.0") as both:
+        name += ["127.0.0.1", "127.0.0.2"]
+        alone = clients(f"gpus.lab:{both.port}")
+        assert spread(alone) == alone
+
+
+def test_an_address_or_a_name_of_one_is_left_as_it_is(name: list[str]) -> None:
+    name += ["127.0.0.1"]
+    given = clients("gpus.lab:7", "127.0.0.1:8", "nowhere.invalid:9")
+    assert spread(given) == given
+
+
+def test_a_member_is_vouched_for_by_the_name_that_was_written() -> None:
+    profile = ServerProfile("gpus.lab", TlsMode.SYSTEM, secret_name="lab")
+    member = profile.at("10.0.0.7")
+    assert member.address == "10.0.0.7:7859"
+    assert member.certificate_name == "gpus.lab:7859"
+    assert member.secret_name == "lab"
+    assert profile.at("fe80::1").address == "[fe80::1]:7859"

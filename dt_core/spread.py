@@ -1,0 +1,73 @@
+"""A host name that stands for several servers, as names with several addresses do.
+
+Several addresses may as well be those of one machine (cable, radio, containers), so each is
+asked who it is: a server's identifier is its process's own (docs/protocol.md 6.1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+
+from . import reach
+from .client import Client
+from .errors import DrawThingsError
+
+ANSWER_S = 6.0  # to wait for all addresses together; those that are silent take no part
+FRESH_S = 60.0
+
+_found: dict[Client, tuple[float, tuple[Client, ...]]] = {}
+_lock = threading.Lock()
+
+
+def spread(clients: Sequence[Client]) -> list[Client]:
+    """The clients, where one whose name stands for several servers becomes one for each.
+
+    Blocks for some seconds at most; the answer is kept for a minute.
+    """
+    return [member for client in clients for member in _members(client)]
+
+
+def _members(client: Client) -> tuple[Client, ...]:
+    if client.profile.host_is_address:
+        return (client,)
+    with _lock:
+        now = time.monotonic()
+        for old in [key for key, (at, _) in _found.items() if now - at > FRESH_S]:
+            del _found[old]
+        if client in _found:
+            return _found[client][1]
+    members = _ask(client)
+    with _lock:
+        _found[client] = time.monotonic(), members
+    return members
+
+
+def _ask(client: Client) -> tuple[Client, ...]:
+    try:
+        addresses = reach.addresses(client.profile)
+    except DrawThingsError:
+        return (client,)  # whoever uses it is told
+    if len(addresses) == 1:
+        return (client,)
+    there = [client.at(address) for address in addresses]
+    told: dict[Client, int] = {}
+
+    def ask(member: Client) -> None:
+        with contextlib.suppress(DrawThingsError):  # it is not there, or not now
+            told[member] = member.catalog().server_identifier
+
+    threads = [
+        threading.Thread(target=ask, args=(member,), name="drawthings-spread", daemon=True)
+        for member in there
+    ]
+    deadline = time.monotonic() + ANSWER_S
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    answers = dict(told)
+    by_identity = {answers[member]: member for member in reversed(there) if member in answers}
+    return tuple(reversed(by_identity.values())) if len(by_identity) > 1 else (client,)
