@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if bool(options.certificate) != bool(options.private_key):
         sys.stderr.write("Pass --certificate and --private-key together.\n")
         return 2
+    compression = not options.no_response_compression
+    if compression and not _has_fpzip():
+        sys.stderr.write("fpzip is not installed: pictures are sent uncompressed.\n")
+        compression = False
     try:
         simulator = Simulator(
             host=options.address,
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             private_key=_read(options.private_key),
             step_delay=options.step_delay,
             model_browser=options.model_browser,
-            response_compression=not options.no_response_compression,
+            response_compression=compression,
             echo_on_queue=options.echo_on_queue,
             catalog=Catalog.load(options.models),
             faults=_faults(options.fault),
@@ -105,6 +109,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _faults(path: str | None) -> faults.Script | None:
     return faults.Script.from_json(Path(path).read_text(encoding="utf-8")) if path else None
+
+
+def _has_fpzip() -> bool:
+    try:
+        import fpzip  # noqa: F401 - whether it loads is the question
+    except ImportError:
+        return False
+    return True
 
 
 def _seconds(text: str) -> float:

@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
+from drawthings.dt_core import DrawThingsClient, ImageGenerationConfig
+from drawthings.dt_core.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +79,70 @@ def test_the_command_is_installed(installed: Path) -> None:
 def test_every_public_name_is_listed_and_exists() -> None:
     from drawthings import dt_core
 
-    public = {name for name in vars(dt_core) if name[0].isupper()}
-    assert public == set(dt_core.__all__)
+    assert set(dt_core._MODULE) == set(dt_core.__all__)
+    assert len(dt_core.__all__) == len(set(dt_core.__all__))
     assert list(dt_core.__all__) == sorted(dt_core.__all__)
+    for name in dt_core.__all__:
+        assert getattr(dt_core, name) is not None
+
+
+WITHOUT_FPZIP = """
+import sys
+import dt_core
+
+config = dt_core.ImageGenerationConfig("z_image_turbo_1.0_q6p.ckpt", steps=1)
+for address in sys.argv[1:]:
+    with dt_core.DrawThingsClient(address, insecure=True) as client:
+        assert client.list_models()
+        try:
+            print("picture", len(client.generate_image("alone", config)))
+        except dt_core.TensorError as error:
+            print(error)
+"""
+
+
+@pytest.fixture(scope="module")
+def without_fpzip(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has all packages but fpzip."""
+    home = tmp_path_factory.mktemp("bare")
+    venv.create(home, with_pip=False, symlinks=os.name != "nt")
+    python = home / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
+    for name in ("grpc", "google", "flatbuffers", "numpy", "numpy.libs", "PIL", "pillow.libs",
+                 "typing_extensions.py"):  # fmt: skip
+        for place in {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}:
+            if (there := Path(place) / name).exists() and not (packages / name).exists():
+                (packages / name).symlink_to(there)
+    (packages / "dt_core").symlink_to(installed / "dt_core")
+    return python
+
+
+def test_without_fpzip_all_else_works_and_says_what_is_missing(without_fpzip: Path) -> None:
+    with Simulator() as compressed, Simulator(response_compression=False) as raw:
+        answer = subprocess.run(
+            [str(without_fpzip), "-c", WITHOUT_FPZIP, compressed.address, raw.address],
+            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert answer.returncode == 0, answer.stderr
+    missing, works = answer.stdout.splitlines()
+    assert "fpzip" in missing
+    assert "Install fpzip (rms-fpzip on Python 3.14)" in missing
+    assert "--no-response-compression" in missing
+    assert works == "picture 1"
+
+
+def test_the_simulator_runs_without_fpzip(without_fpzip: Path) -> None:
+    command = [str(without_fpzip), "-m", "dt_core", "simulator", "--port", "0", "--no-tls"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        address = running.stdout.readline().decode().split(" listening on ")[1].split(",")[0]
+        config = ImageGenerationConfig("z_image_turbo_1.0_q6p.ckpt", steps=1)
+        with DrawThingsClient(address, insecure=True) as client:
+            assert len(client.generate_image("alone", config)) == 1
+        running.terminate()
+        assert b"fpzip is not installed: pictures are sent uncompressed." in running.stderr.read()
