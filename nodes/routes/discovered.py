@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dt_core.discovery import discover
 from ...dt_core.profile import default_profile
 from .. import servers
 from .catalogs import clean
@@ -15,6 +14,8 @@ MOST_SECONDS = 10.0
 
 def found(body: Body) -> Any:
     """Listen for {"seconds"}: what was heard, without the servers that are on the list."""
+    from ...dt_core.discovery import discover  # not at ComfyUI's start
+
     seconds = body.get("seconds", 3)
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= MOST_SECONDS:
         raise Refused(400, f"'seconds' must be above 0 and at most {MOST_SECONDS:g}.")
