@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import socket
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -21,6 +22,8 @@ from ..errors import (
 )
 from ..profile import ServerProfile, TlsMode
 from . import connecting, exits, output
+
+CONNECT_TIMEOUT_S = 3.0
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,19 +83,33 @@ def _answer(profile: ServerProfile) -> tuple[dict[str, Any], DrawThingsError | N
 
 
 def _greeted(profile: ServerProfile) -> Client:
-    """A client whose server has answered once. Says where only TLS is missing."""
+    """A client whose server has answered once. Says where only TLS is missing, or the port
+    is somebody else's."""
     client = connecting.client_of(profile)
     try:
         client.echo()
     except NoAnswer:
         raise
     except ServerUnreachable:
-        if profile.tls is not TlsMode.PLAIN or not _speaks_tls(profile):
-            raise
-        raise TlsMismatch(
-            f"The server at {profile.address} speaks TLS, and plain text is asked for."
-        ) from None
+        if profile.tls is TlsMode.PLAIN and _speaks_tls(profile):
+            raise TlsMismatch(
+                f"The server at {profile.address} speaks TLS, and plain text is asked for."
+            ) from None
+        if _is_taken(profile):
+            raise ServerUnreachable(
+                f"Something listens at {profile.address}, but it does not speak the protocol of "
+                "Draw Things: check the port, and in the app that the protocol is gRPC."
+            ) from None
+        raise
     return client
+
+
+def _is_taken(profile: ServerProfile) -> bool:
+    try:
+        with socket.create_connection((profile.host, profile.port), CONNECT_TIMEOUT_S):
+            return True
+    except OSError:
+        return False
 
 
 def _speaks_tls(profile: ServerProfile) -> bool:

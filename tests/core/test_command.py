@@ -7,7 +7,9 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,21 @@ def test_ping_says_that_nothing_listens_there(drawthings: Command) -> None:
         answer = drawthings("ping", "--server", f"127.0.0.1:{held.getsockname()[1]}")
 
     refused(answer, exits.UNREACHABLE, "No Draw Things server at", "port")
+
+
+def test_ping_says_that_the_port_is_somebody_elses(drawthings: Command) -> None:
+    class Quiet(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            """Standard error is the command's here."""
+
+    with HTTPServer(("127.0.0.1", 0), Quiet) as other:
+        serving_it = threading.Thread(target=other.serve_forever, daemon=True)
+        serving_it.start()
+        answer = drawthings("ping", "--server", f"127.0.0.1:{other.server_port}")
+        other.shutdown()
+        serving_it.join()
+
+    refused(answer, exits.UNREACHABLE, "Something listens at", "check the port", "gRPC")
 
 
 def test_ping_says_that_no_machine_has_that_name(drawthings: Command) -> None:
