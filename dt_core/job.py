@@ -14,9 +14,9 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from . import _wire, fpzip_pool, frames
+from . import fpzip_pool, frames
 from .allowance import Allowance
-from .channel import explain, unreadable
+from .channel import explain
 from .delivery import Delivery
 from .errors import (
     Cancelled,
@@ -167,12 +167,6 @@ class Job:
         else:
             self._put(_END)
 
-    def _message(self, data: bytes) -> Any:
-        try:
-            return _wire.GENERATE_IMAGE.parse_reply(data)
-        except Exception:  # protobuf's own, of which there are several
-            raise unreadable(self._profile) from None
-
     def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
         meant = self._explained(error, self._profile)
         if self._cancelled:
@@ -198,7 +192,7 @@ class Job:
         reader = Reader(self._profile, room, Allowance(first.resolved, self._profile.address))
         try:
             for data in call:
-                reader.read(self._message(data), delivery)
+                reader.read(data, delivery)
             reader.finish()
         except BaseException as error:
             if isinstance(error, DrawThingsError):

@@ -12,6 +12,7 @@ import numpy as np
 
 from . import _wire, pixels, tensor
 from .allowance import Allowance, wire_limit
+from .channel import unreadable
 from .delivery import Delivery
 from .errors import ProtocolError, TensorError
 from .events import (
@@ -91,8 +92,9 @@ class Reader:
         self._passed: dict[Stage, int] = {}
         self._count = 0
 
-    def read(self, message: Any, delivery: Delivery) -> None:
+    def read(self, answer: bytes, delivery: Delivery) -> None:
         """Hand on what a message says; decoding of what is compressed goes on after that."""
+        message = self._message(answer)
         for event in self._said(message):
             delivery.put(event)
         more = message.chunkState == _wire.MORE_CHUNKS
@@ -130,6 +132,12 @@ class Reader:
         if message.HasField("downloadSize"):
             self._allowance.announce(message.downloadSize)
             yield DownloadSize(message.downloadSize)
+
+    def _message(self, answer: bytes) -> Any:
+        try:
+            return _wire.GENERATE_IMAGE.parse_reply(answer)
+        except Exception:  # protobuf's own, of which there are several
+            raise unreadable(self._profile) from None
 
     def finish(self) -> None:
         self._images.finish()
