@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -17,22 +18,12 @@ from ..known_servers import KnownServers
 from ..profile import ServerProfile, TlsMode, default_profile
 from ..secret_store import SecretStore
 from .asked import Asked, DescribingClient, Hints, described
+from .collecting import Collected, PreviewCallback, ProgressCallback
 from .config import ImageGenerationConfig
 from .models import latent_info
 from .pictures import PictureLike, save_images
-from .running import (
-    GeneratedImage,
-    GenerationEvent,
-    GenerationPreview,
-    GenerationProgress,
-    GenerationStarted,
-    ServerLeft,
-    Work,
-)
+from .running import GenerationEvent, Work
 from .telling import in_python, warn
-
-ProgressCallback = Callable[[str, int], Any]
-PreviewCallback = Callable[[bytes], Any]
 
 
 def profile_of(
@@ -46,7 +37,9 @@ def profile_of(
         raise SettingsError("insecure means no TLS: leave out verify_ssl and ssl_cert_path.")
     if server_address is None and not (insecure or verify_ssl or ssl_cert_path):
         return default_profile()
-    address = default_profile().address if server_address is None else server_address
+    address = server_address
+    if address is None:
+        address = ",".join(default_profile().addresses)
     if insecure:
         return ServerProfile(address, TlsMode.PLAIN)
     if ssl_cert_path:
@@ -137,8 +130,8 @@ class DrawThingsClient:
         `preview_callback` a small PNG file. What the server will not do as asked becomes
         a DrawThingsWarning.
         """
-        found: list[GeneratedImage] = []
-        events = self.generate(
+        collected = Collected(progress_callback, preview_callback)
+        for event in self.generate(
             prompt,
             config,
             negative_prompt,
@@ -148,18 +141,9 @@ class DrawThingsClient:
             hints=hints,
             metadata_override=metadata_override,
             scale_factor=scale_factor,
-        )
-        for event in events:
-            if isinstance(event, GenerationProgress) and progress_callback is not None:
-                progress_callback(event.stage, event.step)
-            elif isinstance(event, GenerationPreview) and preview_callback is not None:
-                if (png := event.png()) is not None:
-                    preview_callback(png)
-            elif isinstance(event, GeneratedImage):
-                found.append(event)
-            else:
-                warn_of(event)
-        return [image.png() for image in sorted(found, key=lambda image: image.index)]
+        ):
+            collected.take(event)
+        return collected.files()
 
     def generate(
         self,
@@ -285,7 +269,7 @@ class AsyncDrawThingsClient:
         hints: Hints | None = None,
         metadata_override: Any = None,
         scale_factor: int = 1,
-    ) -> AsyncIterator[GenerationEvent]:
+    ) -> AsyncGenerator[GenerationEvent, None]:
         """What happens, while it happens; leaving the loop early cancels it.
 
         `png()` of a picture takes a tenth of a second for each megapixel: call it with
@@ -320,16 +304,38 @@ class AsyncDrawThingsClient:
         finally:
             run.cancel()
 
-    async def generate_image(self, *args: Any, **kwargs: Any) -> list[bytes]:
-        """DrawThingsClient.generate_image without its callbacks: use `generate` for events."""
-        found = []
-        async for event in self.generate(*args, **kwargs):
-            if isinstance(event, GeneratedImage):
-                found.append(event)
-            else:
-                warn_of(event)
-        found.sort(key=lambda image: image.index)
-        return await asyncio.to_thread(lambda: [image.png() for image in found])
+    async def generate_image(
+        self,
+        prompt: str,
+        config: ImageGenerationConfig,
+        negative_prompt: str = "",
+        scale_factor: int = 1,
+        input_image: PictureLike | None = None,
+        mask_image: PictureLike | None = None,
+        hints: Hints | None = None,
+        metadata_override: Any = None,
+        progress_callback: ProgressCallback | None = None,
+        preview_callback: PreviewCallback | None = None,
+        *,
+        references: Sequence[PictureLike] = (),
+    ) -> list[bytes]:
+        """See DrawThingsClient.generate_image; the callbacks are called in the loop's thread."""
+        collected = Collected(progress_callback, preview_callback)
+        events = self.generate(
+            prompt,
+            config,
+            negative_prompt,
+            input_image=input_image,
+            mask_image=mask_image,
+            references=references,
+            hints=hints,
+            metadata_override=metadata_override,
+            scale_factor=scale_factor,
+        )
+        async with contextlib.aclosing(events):
+            async for event in events:
+                collected.take(event)
+        return await asyncio.to_thread(collected.files)
 
     async def list_models(self) -> list[Model]:
         """The server's models; empty where it does not tell."""
@@ -364,11 +370,3 @@ def _asked(
             "result. To enlarge, set upscaler and upscaler_scale_factor."
         )
     return Asked.of(prompt, config, negative_prompt, input_image, mask_image, references, hints)
-
-
-def warn_of(event: GenerationEvent) -> None:
-    """Python warnings of what an event has to warn of."""
-    if isinstance(event, GenerationStarted):
-        warn(*event.warnings)
-    elif isinstance(event, ServerLeft):
-        warn(f"{event.why} Another server goes on.")

@@ -313,14 +313,23 @@ def test_the_asyncio_twin_does_the_same_in_one_call(server: Simulator) -> None:
     async def work() -> tuple[Any, ...]:
         async with AsyncDrawThingsClient(server.address, insecure=True) as client:
             return (
-                await client.generate_image("x", config(seed=3, batch_count=2)),
+                await client.generate_image(
+                    "x",
+                    config(seed=3, batch_count=2),
+                    progress_callback=lambda stage, step: stages.append(stage),
+                    preview_callback=previews.append,
+                ),
                 await client.list_models(),
                 await client.list_loras(),
                 await client.get_latent_info(FLUX),
                 await client.catalog(),
             )
 
+    stages: list[str] = []
+    previews: list[bytes] = []
     images, models, loras, info, catalog = asyncio.run(work())
+    assert stages.count("imageDecoded") == 2
+    assert all(opened(png).format == "PNG" for png in previews)
     with connect(server) as client:
         assert images == client.generate_image("x", config(seed=3, batch_count=2))
         assert (models, loras) == (client.list_models(), client.list_loras())
@@ -334,7 +343,7 @@ def test_leaving_the_loop_cancels_on_the_server() -> None:
         async for event in events:
             if isinstance(event, GenerationProgress) and event.step == 2:
                 break
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
 
     with Simulator(step_delay=0.05) as server:
         asyncio.run(leave(AsyncDrawThingsClient(server.address, insecure=True)))
