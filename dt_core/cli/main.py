@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ from . import exits, parser
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status, as `exits` lists them."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of models go beyond some consoles
+            stream.reconfigure(errors="backslashreplace")
     if given[:1] == ["simulator"]:
         from ..simulator.__main__ import main as simulate
 

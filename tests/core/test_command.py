@@ -369,5 +369,12 @@ def test_a_reader_that_goes_away_is_no_failure(server: Simulator) -> None:
         assert running.wait(60) == 0
 
 
+def test_a_console_without_umlauts_breaks_nothing(server: Simulator) -> None:
+    answer = process("models", "--server", server.address, PYTHONIOENCODING="ascii")
+
+    assert answer.status == 0
+    assert "W\\xfcrstchen" in answer.out
+
+
 def test_the_simulator_is_a_subcommand() -> None:
     assert "--model-browser" in process("simulator", "--help").out
