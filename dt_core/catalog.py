@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from .families import Family, family
+from .words import visible
 
 JsonObject = Mapping[str, Any]
 _NUMBER_LIMIT = 1 << 64  # a server identifier is as large
@@ -125,7 +126,7 @@ class Catalog:
             greeting=reply.message,
             server_identifier=reply.serverIdentifier,
             browsable=bool(reply.files) or reply.HasField("override"),
-            files=frozenset(reply.files),
+            files=frozenset(filter(_is_file, reply.files)),
             models=_unique(_model(row) for row in _rows(override.models)),
             loras=_unique(_lora(row) for row in _rows(override.loras)),
             controls=_unique(_control(row) for row in _rows(override.controlNets)),
@@ -155,9 +156,7 @@ class Catalog:
             greeting=_text(data, "greeting"),
             server_identifier=int(_number(data, "server_identifier") or 0),
             browsable=data.get("browsable") is True,
-            files=frozenset(f for f in files if isinstance(f, str))
-            if isinstance(files, list)
-            else frozenset(),
+            files=frozenset(filter(_is_file, files if isinstance(files, list) else ())),
             models=_unique(_model(row) for row in rows("models")),
             loras=_unique(_lora(row) for row in rows("loras")),
             controls=_unique(_control(row) for row in rows("controls")),
@@ -216,13 +215,18 @@ def _rows(data: bytes) -> Iterable[JsonObject]:
 
 def _checked(rows: Any) -> Iterable[JsonObject]:
     for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and isinstance(row.get("file"), str) and row["file"]:
+        if isinstance(row, dict) and _is_file(row.get("file")):
             yield MappingProxyType(row)
+
+
+def _is_file(name: Any) -> bool:
+    """Whether it can be the name of a file: no control characters, which are a trick."""
+    return isinstance(name, str) and bool(name) and visible(name) == name
 
 
 def _text(row: JsonObject, key: str, default: str = "") -> str:
     value = row.get(key)
-    return value if isinstance(value, str) else default
+    return visible(value) if isinstance(value, str) else default
 
 
 def _number(row: JsonObject, key: str) -> float | None:

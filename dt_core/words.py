@@ -14,7 +14,7 @@ _INVISIBLE = re.compile(
 
 def visible(text: str) -> str:
     """The text on one line, without what cannot be seen."""
-    return _INVISIBLE.sub(" ", text)
+    return text if text.isprintable() else _INVISIBLE.sub(" ", text)
 
 
 def said(text: str | None) -> str:

@@ -16,6 +16,10 @@ from drawthings.dt_core.simulator.certificate import own_certificate
 from playwright.sync_api import Locator, expect
 
 SECRET = "hush, little server"
+# What the page would save: the workflow, as both kinds of file, and what a browser keeps.
+KEPT = """async () => JSON.stringify([
+  app.graph.serialize(), await app.graphToPrompt(), {...localStorage}, {...sessionStorage},
+  document.cookie, [...document.querySelectorAll("input")].map((field) => field.value)])"""
 DEADLINE_MS = 15_000
 EMPTY = {"x": 700, "y": 760}  # of the canvas, px
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
@@ -159,6 +163,7 @@ def test_a_server_with_a_secret_is_added_corrected_and_made_the_default(
         expect(row.get_by_role("button", name="Default server")).to_be_visible()
         canvas.screenshot("sidebar")
         assert SECRET not in canvas.page.content()
+        assert SECRET not in canvas.page.evaluate(KEPT)
 
 
 def test_another_certificate_is_told_and_may_be_accepted(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +17,14 @@ import pytest
 from drawthings.dt_core.simulator import Simulator
 from drawthings.tools.comfyui import ComfyUI
 from drawthings.tools.comfyui_client import Client
+from drawthings.tools.comfyui_setup import ROOT
+from PIL import Image
 from running_example import Example
 
 STORED = "hush-7d1c-in-the-file"
 IN_ENVIRONMENT = "hush-93ab-in-the-environment"
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
+SAMPLER = Example("text_to_image").sampler
 ROUTES = (
     ("/servers", {}),
     ("/status", {"server": {"saved": "studio"}}),
@@ -28,8 +35,18 @@ ROUTES = (
     ("/files/exist", {"server": {"saved": "studio"}, "files": [MODEL]}),
     ("/servers/default", {"name": "studio"}),
     ("/servers/accept", {"server": {"saved": "studio"}, "fingerprint": "ab" * 32}),
+    ("/upload/cancel", {"id": "none"}),
+    ("/servers/discover", {"seconds": 0.2}),
     ("/servers/remove", {"name": "studio"}),
 )
+UPLOAD = "/upload?" + urllib.parse.urlencode(
+    {"name": "new.ckpt", "server": json.dumps({"saved": "studio"})}
+)
+ALL_ROUTES = {
+    path
+    for file in (ROOT / "nodes" / "routes").glob("*.py")
+    for path in re.findall(r'"(/[a-z/]+)": [a-z]', file.read_text(encoding="utf-8"))
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +58,13 @@ def place(comfyui: ComfyUI) -> Iterator[ComfyUI]:
 
 
 def post(comfyui: ComfyUI, path: str, body: Any) -> str:
+    """What a route answers to JSON, or to bytes as they are."""
+    raw = isinstance(body, bytes)
+    kind = "application/octet-stream" if raw else "application/json"
     request = urllib.request.Request(
         f"{comfyui.address}/drawthingsnodes{path}",
-        json.dumps(body).encode(),
-        {"X-Draw-Things-Nodes": "1", "Content-Type": "application/json"},
+        body if raw else json.dumps(body).encode(),
+        {"X-Draw-Things-Nodes": "1", "Content-Type": kind},
     )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -68,11 +88,29 @@ def graph(server: dict[str, Any]) -> dict[str, Any]:
     return prompt
 
 
+def disguises(secret: str) -> Iterator[bytes]:
+    """The secret as it would stand in other encodings."""
+    plain = secret.encode()
+    yield from (plain, secret.encode("utf-16-le"), secret.encode("utf-16-be"), plain.hex().encode())
+    for start in range(3):  # wherever in a longer text it begins
+        yield base64.b64encode(bytes(start) + plain)[4:-4]
+    yield plain[::-1]
+    yield hashlib.sha256(plain).hexdigest().encode()
+
+
+def texts_of(picture: Path) -> bytes:
+    """What stands in a picture beside its pixels, unpacked."""
+    with Image.open(picture) as opened:
+        return repr({**opened.info, "exif": dict(opened.getexif())}).encode()
+
+
 def everything_in(folder: Path) -> Iterator[tuple[str, bytes]]:
     """Every file but those where the secret belongs."""
     for path in folder.rglob("*"):
         if path.is_file() and path.name != "secrets.json":
             yield str(path.relative_to(folder)), path.read_bytes()
+            if path.suffix == ".png":
+                yield f"texts of {path.name}", texts_of(path)
 
 
 def test_a_secret_is_in_no_file_answer_event_error_or_log(place: ComfyUI) -> None:
@@ -96,17 +134,16 @@ def test_a_secret_is_in_no_file_answer_event_error_or_log(place: ComfyUI) -> Non
         assert [result.outcome for result in results[2:]] == ["error"] * 3
         assert all(result.error for result in results[2:])
 
-        seen += [(path, post(place, path, body).encode()) for path, body in ROUTES]
-        seen.append(
-            (
-                "the export",
-                post(
-                    place,
-                    "/export/configuration",
-                    {"prompt": graph(by_name), "node": Example("text_to_image").sampler},
-                ).encode(),
-            )
-        )
+        made = next((place.base / "output").rglob("*.png")).read_bytes()
+        asked = [
+            ("/export/configuration", {"prompt": graph(by_name), "node": SAMPLER}),
+            ("/import/picture", made),
+            ("/import/configuration", {"text": json.dumps(graph(by_name))}),
+            ("/convert", {"workflow": graph(by_variable)}),
+            (UPLOAD, b"a model"),
+            *ROUTES,
+        ]
+        seen += [(path, post(place, path, body).encode()) for path, body in asked]
         for result in results:
             seen.append(("events", repr(result).encode()))
             seen.append(("history", json.dumps(client.history(result.prompt_id)).encode()))
@@ -118,9 +155,10 @@ def test_a_secret_is_in_no_file_answer_event_error_or_log(place: ComfyUI) -> Non
     pictures = [name for name, _ in seen if name.endswith(".png")]
     assert len(pictures) >= 4, "the pictures were looked at"
     assert b"studio" in dict(seen)["/servers"], "the routes answered"
-    for where, content in seen:
-        for secret in (STORED, IN_ENVIRONMENT):
-            assert secret.encode() not in content, where
+    assert {where.partition("?")[0] for where, _ in seen} >= ALL_ROUTES, "all of them"
+    for secret in (STORED, IN_ENVIRONMENT):
+        for disguise in disguises(secret):
+            assert not [where for where, content in seen if disguise in content]
 
 
 def _get(client: Client, path: str) -> bytes:

@@ -256,6 +256,10 @@ def test_names_of_a_hostile_catalogue_cannot_break_a_sentence(
         list(client.generate(replace(REQUEST, settings=REQUEST.settings.replace(model="x.ckpt"))))
     assert "passwd.ckpt" in str(refused.value)
     assert str(refused.value).isprintable()
+    known = client.known_catalog
+    assert known is not None
+    assert len(known.models) == 3  # a file of control characters is none
+    assert all(f"{model.file}{model.name}{model.version}".isprintable() for model in known.models)
 
 
 def test_far_more_pictures_than_asked_for_are_not_taken(server: Simulator, client: Client) -> None:
