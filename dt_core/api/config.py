@@ -49,7 +49,9 @@ class LoRAConfig:
 
 @dataclass(slots=True)
 class ControlNetConfig:
-    """A ControlNet or adapter; an empty `file` means a built-in control such as inpaint.
+    """A ControlNet or adapter. With an empty `file` only its picture is sent: for models that
+    take one themselves (FLUX.1 Depth and Canny). Servers skip controls without a file, and
+    inpainting needs none.
 
     `guidance_start` and `guidance_end` are shares of the steps, 0 to 1. `image` is the
     picture that drives it (a path, bytes of a picture file, a PIL picture, or an array);
@@ -70,6 +72,11 @@ class ControlNetConfig:
 
     def to_control(self) -> Control:
         """The same as the library's value, with its picture read."""
+        if not self.file and self.image is None:
+            warn(
+                "A control without a file has no effect: servers skip it. Inpainting needs "
+                "input_image and mask_image only."
+            )
         if self.no_prompt:
             warn(
                 f"no_prompt of the control {self.file!r} has no effect: the server does not "

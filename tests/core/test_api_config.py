@@ -268,6 +268,11 @@ def test_a_control_becomes_the_librarys_value() -> None:
     assert (control.global_average_pooling, control.down_sampling_rate) == (False, 2.0)
 
 
+def test_a_control_without_file_and_picture_is_warned_of() -> None:
+    with pytest.warns(DrawThingsWarning, match="without a file has no effect"):
+        ControlNetConfig("", input_override=ControlInputType.Inpaint).to_control()
+
+
 def test_no_prompt_of_a_control_is_warned_of() -> None:
     with pytest.warns(DrawThingsWarning, match="no_prompt of the control 'c.ckpt'"):
         ControlNetConfig("c.ckpt", no_prompt=True).to_control()

@@ -189,6 +189,18 @@ def test_hints_are_written_in_several_ways(
     assert [hint.kind for hint in last(server).hints] == ["depth"]
 
 
+def test_the_picture_of_a_control_without_a_file_is_sent_alone(
+    client: DrawThingsClient, server: Simulator
+) -> None:
+    depth = ControlNetConfig("", input_override=ControlInputType.Depth, image=red())
+    client.generate_image("x", config("flux_1_depth_dev_q5p.ckpt", controls=[depth]))
+
+    sent = last(server).configuration
+    assert sent is not None
+    assert sent["controls"] == ()
+    assert [hint.kind for hint in last(server).hints] == ["depth"]
+
+
 def test_shuffle_hints_are_references_with_weights(
     client: DrawThingsClient, server: Simulator
 ) -> None:
