@@ -15,7 +15,45 @@ from playwright.sync_api import TimeoutError as SlowPage
 NEWEST, PINNED = FRONT_ENDS
 DEADLINE_MS = 20_000
 SEARCH_TIMEOUT_MS = 7_000
+BARS = (90, 140, 30, 150)  # of the page, px: left, top, right; below room for lines that come late
 EMPTY_PLACE = (700, 880)  # of the page, px; below everything that tests load
+
+BUILD = """([nodes, links]) => {
+  const made = {}
+  for (const [name, [type, x, y, values]] of Object.entries(nodes)) {
+    const node = LiteGraph.createNode(type)
+    node.pos = [x, y]
+    app.graph.add(node)
+    for (const widget of node.widgets ?? []) {
+      if (!Object.hasOwn(values, widget.name)) continue
+      widget.value = values[widget.name]
+      widget.callback?.(widget.value)
+    }
+    made[name] = node
+  }
+  for (const [from, output, to, input] of links) {
+    const slot = made[to].inputs.findIndex(one => one.name === input)
+    made[from].connect(output, made[to], slot)
+  }
+  return Object.fromEntries(Object.entries(made).map(([name, node]) => [name, String(node.id)]))
+}"""
+
+FIELD = """([id, name]) => {
+    const node = app.graph._nodes.find(node => String(node.id) === id)
+    const widget = node.widgets.find(widget => widget.name === name)
+    const drawn = document.querySelector(`[data-node-id="${id}"]`)
+    const label = [...(drawn?.querySelectorAll('[data-testid="widget-layout-field-label"]') ?? [])]
+        .find(one => one.textContent.trim() === (widget.label ?? name))
+    if (label) {
+        const box = label.parentElement.getBoundingClientRect()
+        return [box.x + box.width / 2, box.y + box.height / 2]
+    }
+    const { scale, offset } = app.canvas.ds
+    const page = app.canvas.canvas.getBoundingClientRect()
+    const y = widget.y ?? widget.last_y
+    return [page.left + (node.pos[0] + node.size[0] / 2 + offset[0]) * scale,
+            page.top + (node.pos[1] + y + 10 + offset[1]) * scale]
+}"""
 
 
 @dataclass(frozen=True)
@@ -118,23 +156,37 @@ class Canvas:
             self.page.locator("[data-node-id]").nth(len(graph["nodes"]) - 1).wait_for()
 
     def show_all(self) -> None:
-        """Every node in view, whatever an earlier test left."""
+        """Every node in view beside the page's own bars, whatever an earlier test left."""
         self.page.evaluate(
-            """() => {
+            """([left, top, right, bottom]) => {
                 const boxes = app.graph._nodes.map(node => [...node.pos, ...node.size])
                 if (!boxes.length) return
-                const left = Math.min(...boxes.map(box => box[0])) - 60
-                const top = Math.min(...boxes.map(box => box[1])) - 120
-                const right = Math.max(...boxes.map(box => box[0] + box[2])) + 60
-                const bottom = Math.max(...boxes.map(box => box[1] + box[3])) + 160
+                const from = [0, 1].map(side => Math.min(...boxes.map(box => box[side])))
+                const to = [0, 1].map(
+                    side => Math.max(...boxes.map(box => box[side] + box[side + 2])))
                 const { width, height } = app.canvas.canvas.getBoundingClientRect()
-                const scale = Math.min(1, width / (right - left), height / (bottom - top))
-                app.canvas.ds.scale = scale
-                app.canvas.ds.offset[0] = -left
-                app.canvas.ds.offset[1] = -top
+                const room = [width - left - right, height - top - bottom]
+                const { ds } = app.canvas
+                ds.scale = Math.min(1, ...[0, 1].map(side => room[side] / (to[side] - from[side])))
+                ds.offset[0] = left / ds.scale - from[0]
+                ds.offset[1] = top / ds.scale - from[1]
                 app.canvas.setDirty(true, true)
-            }"""
+            }""",
+            list(BARS),
         )
+
+    def build(self, nodes: dict[str, Any], links: list[Any]) -> dict[str, str]:
+        """Put nodes on the canvas; their ids by name.
+
+        `nodes` is {name: [type, x, y, {widget: value}]}, `links` are [from, output, to, input].
+        """
+        ids: dict[str, str] = self.page.evaluate(BUILD, [nodes, links])
+        return ids
+
+    def field(self, ident: str, name: str) -> tuple[float, float]:
+        """Where a widget of a node is on the page, its middle, px."""
+        x, y = self.page.evaluate(FIELD, [ident, name])
+        return x, y
 
     def add_by_search(self, title: str) -> None:
         """Double click on the empty canvas, type, and take the first find.
@@ -166,6 +218,22 @@ class Canvas:
         self.page.wait_for_function(f"!({typing})")
         if self.face.version == NEWEST:  # where it hangs on the mouse until a click
             self.page.mouse.click(*EMPTY_PLACE)
+
+    def call(self, route: str, body: dict[str, Any]) -> Any:
+        """Ask the backend as our page does; its answer."""
+        return self.page.evaluate(
+            """async ([folder, route, body]) => {
+                const { call } = await import(`/extensions/${folder}/lib/backend.mjs`)
+                return call(route, body)
+            }""",
+            [self.pack_folder, route, body],
+        )
+
+    def set_setting(self, name: str, value: Any) -> None:
+        """Change a setting of ComfyUI's, as its dialog does."""
+        self.page.evaluate(
+            "([name, value]) => app.extensionManager.setting.set(name, value)", [name, value]
+        )
 
     def node_types(self) -> list[str]:
         types: list[str] = self.page.evaluate("app.graph._nodes.map(node => node.type)")
@@ -205,6 +273,17 @@ class Canvas:
             "count => app.extensionManager.workflow.activeWorkflow.changeTracker"
             ".undoQueue.length === count",
             arg=count,
+        )
+
+    def wait_until_recorded(self) -> None:
+        """Until the front end has every change of the nodes among its undo steps."""
+        self.page.wait_for_function(
+            """() => {
+                const { changeTracker } = app.extensionManager.workflow.activeWorkflow
+                const shape = ({ nodes }) => JSON.stringify(
+                    nodes.map(node => ({ ...node, order: 0 })).sort((a, b) => a.id - b.id))
+                return shape(changeTracker.activeState) === shape(app.graph.serialize())
+            }"""
         )
 
     def reload(self) -> None:

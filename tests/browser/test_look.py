@@ -47,9 +47,7 @@ def test_the_setting_takes_the_colours_away_and_brings_them_back(canvas: Canvas)
     canvas.page.evaluate(ADD, "DTModelLoader")
     name = "drawthingsnodes.node_colors"
     for wanted, color in ((False, ""), (True, COLOR)):
-        canvas.page.evaluate(
-            "([name, on]) => app.extensionManager.setting.set(name, on)", [name, wanted]
-        )
+        canvas.set_setting(name, wanted)
         canvas.page.wait_for_function(
             "color => (app.graph._nodes[0].color ?? '') === color", arg=color
         )
@@ -117,17 +115,11 @@ def test_others_nodes_have_no_entry_of_ours(canvas: Canvas) -> None:
     assert offered == [0, 2]
 
 
-def choose_setting(canvas: Canvas, name: str, value: bool) -> None:
-    canvas.page.evaluate(
-        "([name, value]) => app.extensionManager.setting.set(name, value)", [name, value]
-    )
-
-
 @pytest.fixture
 def all_offers(canvas: Canvas) -> Iterator[Canvas]:
     yield canvas
     for name in ("offer_recommended", "offer_conversion"):
-        choose_setting(canvas, f"drawthingsnodes.{name}", True)
+        canvas.set_setting(f"drawthingsnodes.{name}", True)
 
 
 def test_recommended_settings_are_offered_only_to_who_wants_it(all_offers: Canvas) -> None:
@@ -137,20 +129,20 @@ def test_recommended_settings_are_offered_only_to_who_wants_it(all_offers: Canva
     offer = all_offers.page.locator(".dt-section-recommend").filter(has_text="Recommended")
 
     expect(offer).to_have_count(1)
-    choose_setting(all_offers, "drawthingsnodes.offer_recommended", False)
+    all_offers.set_setting("drawthingsnodes.offer_recommended", False)
     expect(offer).to_have_count(0)
-    choose_setting(all_offers, "drawthingsnodes.offer_recommended", True)
+    all_offers.set_setting("drawthingsnodes.offer_recommended", True)
     expect(offer).to_have_count(1)
 
 
 def test_conversion_is_offered_only_to_who_wants_it(all_offers: Canvas) -> None:
     offer = all_offers.page.locator(".dt-convert-offer")
     graph = json.loads(OFFICIAL.read_text(encoding="utf-8"))
-    choose_setting(all_offers, "drawthingsnodes.offer_conversion", False)
+    all_offers.set_setting("drawthingsnodes.offer_conversion", False)
     all_offers.page.evaluate("graph => app.loadGraphData(graph)", graph)
     expect(offer).to_have_count(0)
 
-    choose_setting(all_offers, "drawthingsnodes.offer_conversion", True)
+    all_offers.set_setting("drawthingsnodes.offer_conversion", True)
     all_offers.page.evaluate("graph => app.loadGraphData(graph)", graph)
     expect(offer).to_have_count(1)
     all_offers.page.evaluate("document.querySelector('.dt-convert-offer').remove()")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import pytest
 from canvas import Canvas
+from drawthings.dt_core.simulator import Simulator
 from playwright.sync_api import expect
 
 SDXL = "sd_xl_base_1.0_f16.ckpt"
@@ -15,35 +18,8 @@ LIGHTNING = "qwen_image_1.0_lightning_4_step_v2.0_lora_f16.ckpt"
 HIGH_NOISE = "wan_v2.2_a14b_hne_t2v_q6p_svd.ckpt"
 LOW_NOISE = "wan_v2.2_a14b_lne_t2v_q6p_svd.ckpt"
 
-# Puts nodes of ours on the canvas; `nodes` is {name: [type, x, y, {widget: value}]}, `links`
-# are [from, output, to, input]. Answers the ids by name.
-BUILD = """([nodes, links]) => {
-  const made = {}
-  for (const [name, [type, x, y, values]] of Object.entries(nodes)) {
-    const node = LiteGraph.createNode(type)
-    node.pos = [x, y]
-    app.graph.add(node)
-    for (const widget of node.widgets ?? []) {
-      if (!Object.hasOwn(values, widget.name)) continue
-      widget.value = values[widget.name]
-      widget.callback?.(widget.value)
-    }
-    made[name] = node
-  }
-  for (const [from, output, to, input] of links) {
-    const slot = made[to].inputs.findIndex(one => one.name === input)
-    made[from].connect(output, made[to], slot)
-  }
-  return Object.fromEntries(Object.entries(made).map(([name, node]) => [name, String(node.id)]))
-}"""
-
 NODE = "app.graph._nodes.find(node => String(node.id) === id)"
 WIDGET = f"{NODE}?.widgets.find(widget => widget.name === name)"
-
-
-def build(canvas: Canvas, nodes: dict[str, Any], links: list[Any]) -> dict[str, str]:
-    ids: dict[str, str] = canvas.page.evaluate(BUILD, [nodes, links])
-    return ids
 
 
 def graph(
@@ -55,7 +31,7 @@ def graph(
         "sampler": ["DTSampler", 900, 60, values],
         **more,
     }
-    return build(canvas, nodes, [["loader", 0, "sampler", "model"], *links])
+    return canvas.build(nodes, [["loader", 0, "sampler", "model"], *links])
 
 
 def set_value(canvas: Canvas, ident: str, name: str, value: Any) -> None:
@@ -112,6 +88,87 @@ def test_a_distilled_model_dims_guidance_and_gives_it_back(canvas: Canvas) -> No
     assert value_of(canvas, ids["sampler"], "guidance") == 5.5
 
 
+def test_a_dimmed_field_looks_so_and_tells_why_under_the_mouse(canvas: Canvas) -> None:
+    ids = graph(canvas, SCHNELL, {}, {}, [])
+    wait_dimmed(canvas, ids["sampler"], "guidance")
+    canvas.show_all()
+
+    x, y = canvas.field(ids["sampler"], "guidance")
+    canvas.page.mouse.move(x, y)
+    canvas.page.mouse.move(x + 3, y)
+
+    tooltip = canvas.page.get_by_text("No effect: ").locator("visible=true").first
+    expect(tooltip).to_contain_text("distilled model")
+    canvas.screenshot("dimmed")
+    if canvas.face.vue:
+        row = canvas.page.locator(f"[data-node-id='{ids['sampler']}'] [node-id]")
+        for name, opacity in (("guidance", "0.45"), ("steps", "1")):
+            expect(row.filter(has_text=name).first).to_have_css("opacity", opacity)
+
+
+def test_a_text_without_effect_is_quiet_but_can_be_read(canvas: Canvas) -> None:
+    texts = ["DTTextEncoderOptions", 420, 460, {"separate_t5": True, "t5_text": "my own words"}]
+    graph(canvas, SCHNELL, {}, {"texts": texts}, [["texts", 0, "sampler", "options"]])
+    canvas.show_all()
+
+    expect(canvas.page.get_by_text("settings have no effect with FLUX.1").last).to_be_visible()
+    words = canvas.page.locator("textarea").locator("visible=true")
+    expect(words).to_have_count(3)
+    assert words.nth(2).input_value() == "my own words"
+    canvas.screenshot("dimmed-text")
+
+
+@pytest.fixture
+def attic(canvas: Canvas, simulator: Simulator) -> Iterator[str]:
+    """The name of a stored server."""
+    row = {"name": "attic", "address": simulator.address, "tls": "automatic", "fingerprint": ""}
+    canvas.call("/servers/save", row)
+    yield "attic"
+    canvas.call("/servers/remove", {"name": "attic"})
+
+
+def test_beside_a_saved_server_the_address_counts_no_more(canvas: Canvas, attic: str) -> None:
+    ids = canvas.build({"server": ["DTServer", 420, 60, {"saved_server": attic}]}, [])
+
+    wait_dimmed(canvas, ids["server"], "address")
+    assert "A saved server is chosen." in why(canvas, ids["server"], "tls")
+    assert not is_dimmed(canvas, ids["server"], "saved_server")
+    canvas.screenshot("dimmed-server")
+    set_value(canvas, ids["server"], "saved_server", "as above")
+    wait_dimmed(canvas, ids["server"], "address", dimmed=False)
+
+
+@pytest.fixture
+def way(canvas: Canvas) -> Iterator[Callable[[str], None]]:
+    """Chooses what becomes of settings without effect."""
+
+    def choose(value: str) -> None:
+        canvas.set_setting("drawthingsnodes.without_effect", value)
+
+    yield choose
+    choose("dim")
+
+
+def test_settings_without_effect_are_folded_away_or_left_alone_for_who_wants_that(
+    canvas: Canvas, way: Callable[[str], None]
+) -> None:
+    ids = graph(canvas, SCHNELL, {"guidance": 5.5}, {}, [])
+    wait_dimmed(canvas, ids["sampler"], "guidance")
+    hidden = f"([id, name]) => Boolean({WIDGET}.hidden)"
+    where = [ids["sampler"], "guidance"]
+
+    way("fold")
+    canvas.page.wait_for_function(hidden, arg=where)
+    canvas.screenshot("folded-away")
+    [sampler] = [n for n in canvas.prompt().values() if n["class_type"] == "DTSampler"]
+    assert sampler["inputs"]["guidance"] == 5.5  # folded away, not left out
+    way("show")
+    canvas.page.wait_for_function(f"([id, name]) => !{WIDGET}.hidden", arg=where)
+    wait_dimmed(canvas, ids["sampler"], "guidance", dimmed=False)
+    way("dim")
+    wait_dimmed(canvas, ids["sampler"], "guidance")
+
+
 def test_strength_counts_once_an_image_comes_and_mask_blur_once_a_mask_does(
     canvas: Canvas,
 ) -> None:
@@ -142,8 +199,7 @@ def test_strength_counts_once_an_image_comes_and_mask_blur_once_a_mask_does(
 def test_one_options_node_before_two_families_dims_only_what_neither_reads(
     canvas: Canvas,
 ) -> None:
-    ids = build(
-        canvas,
+    ids = canvas.build(
         {
             "sdxl": ["DTModelLoader", 420, 60, {"model": SDXL}],
             "flux": ["DTModelLoader", 420, 330, {"model": DEV}],
@@ -211,6 +267,15 @@ def test_frames_and_the_refiner_of_wan_are_added_by_one_click_and_one_undo_takes
     canvas.show_all()
     canvas.screenshot("recommended-video-used")
     assert overlaps(canvas) == []
+    canvas.wait_until_recorded()
+    added = (
+        "['DTVideoOptions', 'DTRefinerOptions']"
+        ".filter(type => app.graph._nodes.some(node => node.type === type)).length"
+    )
+    page.keyboard.press("Control+z")
+    page.wait_for_function(f"{added} === 0")
+    page.keyboard.press("Control+y")
+    page.wait_for_function(f"{added} === 2")
     sent = {node["class_type"]: node["inputs"] for node in canvas.prompt().values()}
     assert sent["DTVideoOptions"]["num_frames"] == 81
     assert sent["DTRefinerOptions"]["refiner_model"] == LOW_NOISE
@@ -222,12 +287,6 @@ def test_frames_and_the_refiner_of_wan_are_added_by_one_click_and_one_undo_takes
     }
     assert before == {"DTRefinerOptions", "DTVideoOptions", "DTTilingOptions"}
     assert value_of(canvas, ids["sampler"], "steps") == 30
-
-    page.keyboard.press("Control+z")
-    page.wait_for_function(
-        "!app.graph._nodes.some(node => node.type === 'DTVideoOptions' ||"
-        " node.type === 'DTRefinerOptions')"
-    )
 
 
 def test_what_comes_by_a_link_is_neither_offered_nor_overwritten(canvas: Canvas) -> None:

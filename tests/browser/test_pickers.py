@@ -25,25 +25,14 @@ def small_catalog() -> Catalog:
     return Catalog(tables, {row["file"] for rows in tables.values() for row in rows})
 
 
-def call(canvas: Canvas, route: str, body: dict[str, Any]) -> None:
-    """Ask the backend as our page does."""
-    canvas.page.evaluate(
-        """async ([folder, route, body]) => {
-            const backend = await import(`/extensions/${folder}/lib/backend.mjs`)
-            await backend.call(route, body)
-        }""",
-        [canvas.pack_folder, route, body],
-    )
-
-
 @pytest.fixture
 def small(canvas: Canvas) -> Iterator[Simulator]:
     """A second server with a reduced catalogue, stored under a name."""
     with Simulator(catalog=small_catalog()) as running:
         body = {"name": SMALL_NAME, "address": running.address, "tls": "automatic"}
-        call(canvas, "/servers/save", {**body, "fingerprint": ""})
+        canvas.call("/servers/save", {**body, "fingerprint": ""})
         yield running
-    call(canvas, "/servers/remove", {"name": SMALL_NAME})
+    canvas.call("/servers/remove", {"name": SMALL_NAME})
 
 
 def add(canvas: Canvas, kind: str, x: int, y: int) -> int:
@@ -236,7 +225,7 @@ def test_a_lora_offers_its_own_weight_and_takes_it_only_on_a_click(canvas: Canva
 def test_a_server_that_is_away_keeps_its_list_and_the_saved_names(canvas: Canvas) -> None:
     with Simulator(catalog=small_catalog()) as leaving:
         body = {"name": "leaving", "address": leaving.address, "tls": "automatic"}
-        call(canvas, "/servers/save", {**body, "fingerprint": ""})
+        canvas.call("/servers/save", {**body, "fingerprint": ""})
         server, loader = add(canvas, "DTServer", 0, 100), add(canvas, "DTModelLoader", 400, 100)
         choose(canvas, server, "saved_server", "leaving")
         connect(canvas, server, loader, "server")
@@ -258,7 +247,7 @@ def test_a_server_that_is_away_keeps_its_list_and_the_saved_names(canvas: Canvas
     assert label(canvas, loader, "model", GONE) == f"{GONE} · not listed"
     expect(canvas.page.get_by_text("missing model")).to_have_count(0, timeout=DEADLINE_MS)
     canvas.screenshot("server-away")
-    call(canvas, "/servers/remove", {"name": "leaving"})
+    canvas.call("/servers/remove", {"name": "leaving"})
 
 
 def test_r_refreshes_and_keeps_the_lists_of_the_nodes(canvas: Canvas, small: Simulator) -> None:

@@ -56,10 +56,6 @@ def connect_server(canvas: Canvas, address: str, tls: str = "automatic") -> None
     canvas.show_all()
 
 
-CALL = """async ([folder, route, body]) => {
-    const { call } = await import(`/extensions/${folder}/lib/backend.mjs`)
-    await call(route, body)
-}"""
 ATTIC = "attic"
 
 
@@ -67,12 +63,12 @@ ATTIC = "attic"
 def attic(canvas: Canvas) -> Iterator[Canvas]:
     """The page; a server that a test stores under that name is removed afterwards."""
     yield canvas
-    canvas.page.evaluate(CALL, [canvas.pack_folder, "/servers/remove", {"name": ATTIC}])
+    canvas.call("/servers/remove", {"name": ATTIC})
 
 
 def store(canvas: Canvas, address: str, tls: str = "automatic") -> None:
     row = {"name": ATTIC, "address": address, "tls": tls, "fingerprint": "", "ca_file": ""}
-    canvas.page.evaluate(CALL, [canvas.pack_folder, "/servers/save", row])
+    canvas.call("/servers/save", row)
 
 
 def toasts(canvas: Canvas) -> Locator:
@@ -138,30 +134,21 @@ def test_the_loader_tells_that_the_default_server_is_connected(canvas: Canvas) -
 
 
 def test_a_server_that_only_the_graph_names_is_not_asked_until_it_is_stored(
-    canvas: Canvas,
+    attic: Canvas,
 ) -> None:
     with Simulator(tls=True, secret="hush") as other:
-        canvas.load(graph_of("text_to_image"))
-        connect_server(canvas, other.address)
-        line = section(canvas, "status")
+        attic.load(graph_of("text_to_image"))
+        connect_server(attic, other.address)
+        line = section(attic, "status")
         expect(line).to_contain_text("not in your list", timeout=DEADLINE_MS)
         assert other.requests == ()
 
-        canvas.page.get_by_role("button", name="Add this server").click()
-        canvas.page.get_by_role("dialog").locator("input").fill("attic")
-        canvas.page.keyboard.press("Enter")
+        attic.page.get_by_role("button", name="Add this server").click()
+        attic.page.get_by_role("dialog").locator("input").fill(ATTIC)
+        attic.page.keyboard.press("Enter")
 
         expect(line).to_contain_text("wrong shared secret", timeout=DEADLINE_MS)
-        canvas.screenshot("status-secret")
-    canvas.page.evaluate(
-        """async () => {
-            const { call } = await import(
-                [...document.scripts, ...document.querySelectorAll('link')]
-                    .map(e => e.href ?? '').find(href => href.endsWith('/style.css') &&
-                    href.includes('extensions')).replace('style.css', 'lib/backend.mjs'))
-            await call('/servers/remove', { name: 'attic' })
-        }"""
-    )
+        attic.screenshot("status-secret")
 
 
 def test_progress_tells_steps_and_goes_away_at_the_end(
@@ -197,14 +184,58 @@ SEEN = """() => {
 def test_every_phase_of_a_run_is_seen_in_its_order(canvas: Canvas, simulator: Simulator) -> None:
     canvas.load(with_seed("text_to_image", 7_300_001 + len(simulator.requests)))
     canvas.page.evaluate(SEEN)
+    with simulator.busy():  # no phase passes before the page has drawn the first one
+        canvas.run()
+        expect(section(canvas, "progress")).to_contain_text("waiting", timeout=DEADLINE_MS)
+    canvas.page.wait_for_function("window.dtSeen.some(text => text.includes('receiving'))")
+
+    phases = ["waiting", "prompt read", "step 1 of 4", "decoding", "receiving"]
+    assert in_order(canvas, phases) == phases
+    expect(section(canvas, "progress")).to_have_count(0, timeout=DEADLINE_MS)
+
+
+def in_order(canvas: Canvas, phases: list[str]) -> list[str]:
+    """Those of the phases that were seen, in the order in which they were."""
+    seen: list[str] = canvas.page.evaluate("window.dtSeen")
+    first = {
+        phase: next(i for i, text in enumerate(seen) if phase in text)
+        for phase in phases
+        if any(phase in text for text in seen)
+    }
+    return sorted(first, key=first.__getitem__)
+
+
+def test_second_pass_and_upscaling_are_told(canvas: Canvas, simulator: Simulator) -> None:
+    canvas.load(with_seed("hires_fix_upscaler", 7_310_001 + len(simulator.requests)))
+    canvas.page.evaluate(SEEN)
     canvas.run()
     canvas.page.wait_for_function("window.dtSeen.some(text => text.includes('receiving'))")
 
-    seen = canvas.page.evaluate("window.dtSeen")
-    phases = ["waiting", "prompt read", "step 1 of 4", "step 4 of 4", "decoding", "receiving"]
-    places = [next(i for i, text in enumerate(seen) if phase in text) for phase in phases]
-    assert places == sorted(places)
+    phases = ["step", "second pass begins", "second pass, step", "upscaling", "receiving"]
+    assert in_order(canvas, phases) == phases
     expect(section(canvas, "progress")).to_have_count(0, timeout=DEADLINE_MS)
+
+
+DOWNLOAD = {"phase": "downloading", "received": 6e8, "expected": 2.4e9, "item": 1, "items": 3}
+
+
+def test_a_download_of_the_server_and_a_long_rest_are_told_in_words(canvas: Canvas) -> None:
+    canvas.load(graph_of("text_to_image"))
+    line = section(canvas, "progress")
+    for event, words in (
+        (DOWNLOAD, "the server downloads file 1 of 3: 25 %"),
+        ({"phase": "stage", "stage": "sampling", "step": 2, "steps": 9, "left": 200}, "3 min left"),
+        ({"phase": "waiting", "waited": 40, "number": 2, "requests": 4}, "2 of 4: waiting"),
+    ):
+        canvas.page.evaluate(
+            """event => app.api.dispatchCustomEvent('drawthingsnodes.progress', {
+                node: String(app.graph._nodes.find(node => node.type === 'DTSampler').id),
+                ...event })""",
+            event,
+        )
+        expect(line).to_contain_text(words)
+    canvas.page.evaluate("app.api.dispatchCustomEvent('execution_success', {})")
+    expect(line).to_have_count(0)
 
 
 @pytest.fixture
