@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -84,6 +86,26 @@ def check_name(name: str) -> str:
     return name
 
 
+def _opened(path: Path) -> BinaryIO:
+    """The chosen file itself: no link, which may lead anywhere, and no device or pipe.
+
+    Raises RequestError.
+    """
+    if path.is_symlink():
+        raise RequestError(f"{path.name!r} is a link: upload the file that it leads to.")
+    try:
+        # Between the question and this it may have become one, so the system looks too.
+        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        flags |= getattr(os, "O_BINARY", 0)
+        descriptor = os.open(path, os.O_RDONLY | flags)
+    except OSError as error:
+        raise RequestError(f"{path.name!r} cannot be read: {error.strerror}.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RequestError(f"{path.name!r} is no file: choose a model file.")
+    return os.fdopen(descriptor, "rb")
+
+
 class Upload:
     """One file on its way to a server. `run` sends it; `cancel` ends it from any thread.
 
@@ -138,12 +160,8 @@ class Upload:
                 f"The server at {self._profile.address} has a file {self.name!r} already: "
                 "choose another name, or overwrite it."
             )
-        try:
-            file = self._path.open("rb")
-        except OSError as error:
-            raise RequestError(f"{self._path.name!r} cannot be read: {error.strerror}.") from None
-        with file:
-            size = self._path.stat().st_size
+        with _opened(self._path) as file:
+            size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise RequestError(f"{self._path.name!r} is empty: there is nothing to upload.")
             digest = self._sha256 or self._hash(file, size, progress)

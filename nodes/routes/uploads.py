@@ -148,7 +148,7 @@ async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> 
         raise Refused(507, "This ComfyUI's disk has no room for a file of that size.")
     digest, received = hashlib.sha256(), 0
     pending = bytearray()
-    with path.open("wb") as file:
+    with path.open("xb") as file:
 
         def write(piece: bytes) -> None:
             digest.update(piece)

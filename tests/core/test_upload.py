@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +110,37 @@ def test_a_name_that_no_model_file_has_is_refused_in_words(name: str) -> None:
 def test_names_of_model_files_and_their_companions_pass() -> None:
     for name in ("Modell ü (2).ckpt", "flux.CKPT", "big.ckpt-tensordata"):
         assert check_name(name) == name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_is_not_followed_and_what_is_no_file_is_not_read(
+    client: Client, tmp_path: Path
+) -> None:
+    secret = tmp_path / "private"
+    secret.write_text("not for others")
+    link, folder, pipe = (tmp_path / f"{name}.ckpt" for name in ("link", "folder", "pipe"))
+    link.symlink_to(secret)
+    folder.mkdir()
+    os.mkfifo(pipe)
+    with pytest.raises(RequestError, match=r"'link\.ckpt' is a link: upload the file that it"):
+        client.upload(link).run()
+    for path in (folder, pipe):
+        with pytest.raises(RequestError, match="is no file"):
+            client.upload(path).run()
+    files = client.files_exist([path.name for path in (link, folder, pipe)])
+    assert not any(status.exists for status in files)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_file_that_becomes_a_link_meanwhile_is_not_followed(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "link.ckpt"
+    link.symlink_to(tmp_path / "private")
+    (tmp_path / "private").write_text("not for others")
+    monkeypatch.setattr(Path, "is_symlink", lambda path: False)  # as it was a moment ago
+    with pytest.raises(RequestError, match="cannot be read"):
+        client.upload(link).run()
 
 
 def test_an_empty_file_and_a_missing_one_are_told(client: Client, tmp_path: Path) -> None:
