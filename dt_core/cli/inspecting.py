@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         output.as_json(told)
     elif told["kind"] == "picture":
         size = f"{told['width']}x{told['height']} px, {told['format']}" if told["format"] else ""
-        output.line(told["text"] or f"A picture that does not tell how it was made: {size}")
+        output.lines(told["text"] or f"A picture that does not tell how it was made: {size}")
         if told["text"] and size:
             output.line(f"Picture: {size}")
     else:

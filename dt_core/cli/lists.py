@@ -7,7 +7,6 @@ from typing import Any
 
 from ..errors import RequestError
 from ..families import family
-from ..words import visible
 from . import connecting, exits, output
 
 
@@ -27,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
         output.as_json(rows)
     elif options.files:
         for row in rows:
-            output.line(visible(row["file"]))
+            output.line(row["file"])
     elif rows:
         heads = list(rows[0])
         cells = [["" if row[head] is None else str(row[head]) for head in heads] for row in rows]

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import DrawThingsError
-from . import exits, parser
+from . import exits, output, parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,13 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except DrawThingsError as error:
-        sys.stderr.write(f"{exits.sentence_of(error)}\n")
+        output.note(exits.sentence_of(error))
         return exits.code_of(error)
     except BrokenPipeError:  # such as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.DONE
     except KeyboardInterrupt:
-        sys.stderr.write("Cancelled.\n")
+        output.note("Cancelled.")
         return exits.INTERRUPTED
 
 

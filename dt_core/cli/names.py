@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..errors import ModelNotFound, RequestError
+from . import output
 
 _SHOWN = 6
 
@@ -64,11 +65,10 @@ def _folded(entry: Named) -> str:
 
 
 def _asked(what: str, given: str, close: Sequence[Named]) -> str:
-    sys.stderr.write(f"The server has no {what} named {given!r}. Which one?\n")
+    output.note(f"The server has no {what} named {given!r}. Which one?")
     for number, entry in enumerate(close, 1):
-        sys.stderr.write(f"  {number}  {entry.file}  {entry.name}\n")
-    sys.stderr.write("Number, or nothing to stop: ")
-    sys.stderr.flush()
+        output.note(f"  {number}  {entry.file}  {entry.name}")
+    output.note("Number, or nothing to stop: ", end="")
     answer = sys.stdin.readline().strip()
     if answer.isdigit() and 1 <= int(answer) <= len(close):
         return close[int(answer) - 1].file

@@ -18,17 +18,29 @@ class Bar(Protocol):
 
 
 def line(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """One line, without what could change the terminal."""
+    _write(visible(text))
 
 
-def note(text: str) -> None:
-    """For people, beside the output."""
-    sys.stderr.write(f"{text}\n")
+def lines(text: str) -> None:
+    """A text of several lines."""
+    for part in text.splitlines():
+        line(part)
+
+
+def note(text: str, end: str = "\n") -> None:
+    """A line for people, beside the output."""
+    sys.stderr.write(f"{visible(text)}{end}")
+    sys.stderr.flush()
 
 
 def as_json(value: Any, *, pretty: bool = True) -> None:
-    line(json.dumps(value, ensure_ascii=False, indent=2 if pretty else None))
+    _write(json.dumps(value, ensure_ascii=False, indent=2 if pretty else None))
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -83,7 +95,7 @@ class _TqdmBar:
             self._start = self._start or self._drawn.start_t
             self._drawn.start_t = self._start  # time goes on while a line is printed
         self._drawn.total = total
-        self._drawn.set_description_str(words, refresh=False)
+        self._drawn.set_description_str(visible(words), refresh=False)
         self._drawn.n = done
         self._drawn.refresh()
 

@@ -288,6 +288,18 @@ def test_the_command_lists_what_announces_itself(
     assert "once a minute" in none.err
 
 
+def test_a_name_from_the_network_cannot_change_the_terminal(
+    network: tuple[socket.socket, tuple[str, int]],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listening, address = network
+    monkeypatch.setattr(discovery, "_multicast", listening.dup)
+    send(address, linux("Evil\x1b[2J\u202e\nname_tls"))
+
+    assert Command(capsys)("discover", "--seconds", "0.2").out.endswith("TLS    Evil [2J name\n")
+
+
 def test_the_multicast_group_is_really_listened_to() -> None:
     try:
         probe = discovery._multicast()
