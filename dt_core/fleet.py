@@ -1,9 +1,9 @@
 """Several equal servers share one list of requests.
 
-Each server works on one request at a time, on its own channel: gRPC's own balancers deal
-calls out in turn and do not know which server is still busy with a picture, so its queue
-would fill while another server idles. What a dying server was working on goes to another
-one; results keep the order of the requests.
+Each server works on one request at a time, on its own channel: of gRPC's own balancers,
+pick_first uses one server only and round_robin deals calls out in turn, to one that is still
+busy too, whose queue would fill while another server idles. What a dying server was working
+on goes to another one; results keep the order of the requests.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ MOST_TRIES = 3  # a request that takes so many servers down is not sent to the n
 _LEAVES = (ServerUnreachable, ProtocolError, TrustError, SecretRejected, ModelNotFound)
 _END = object()
 
-# One request at a time for each server, whoever shares it: by address.
-_turns: dict[str, threading.Lock] = {}
-_turns_lock = threading.Lock()
+# How many requests of this process each server has, by address.
+_work: dict[str, int] = {}
+_work_changed = threading.Condition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +238,35 @@ class Run:
 
 
 @contextlib.contextmanager
+def working_on(address: str) -> Iterator[None]:
+    """While this lasts, no run gives that server a request; it does not wait for its turn."""
+    with _work_changed:
+        _work[address] = _work.get(address, 0) + 1
+    try:
+        yield
+    finally:
+        _leave(address)
+
+
+@contextlib.contextmanager
 def _turn(address: str, gives_up: Callable[[], bool]) -> Iterator[bool]:
-    """Wait until no other run of this process works on that server; False if given up."""
-    with _turns_lock:
-        lock = _turns.setdefault(address, threading.Lock())
+    """Wait until nobody else in this process works on that server; False if given up."""
     is_ours = False
     while not is_ours and not gives_up():
-        is_ours = lock.acquire(timeout=TURN_POLL_S)
+        with _work_changed:
+            is_ours = _work_changed.wait_for(lambda: not _work.get(address), TURN_POLL_S)
+            if is_ours:
+                _work[address] = 1
     try:
         yield is_ours
     finally:
         if is_ours:
-            lock.release()
+            _leave(address)
+
+
+def _leave(address: str) -> None:
+    with _work_changed:
+        _work[address] -= 1
+        if not _work[address]:
+            del _work[address]
+        _work_changed.notify_all()

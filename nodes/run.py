@@ -138,7 +138,8 @@ async def _one_by_one(client: Client, plan: Plan, room: Stack, display: Display)
         job = client.generate(request, room)
         answers.append(Answer(job.images, job.audio))
         try:
-            await _follow(job, display)
+            with fleet.working_on(client.profile.address):
+                await _follow(job, display)
         except DrawThingsError as error:
             _tell_what_is_missing(answers, error, display)
             break

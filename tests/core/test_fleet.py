@@ -22,7 +22,7 @@ from drawthings.dt_core.errors import (
     ServerUnreachable,
     SettingsError,
 )
-from drawthings.dt_core.fleet import MOST_TRIES, Left, Numbered, Run
+from drawthings.dt_core.fleet import MOST_TRIES, Left, Numbered, Run, working_on
 from drawthings.dt_core.profile import ServerProfile, TlsMode
 from drawthings.dt_core.request import GenerationRequest
 from drawthings.dt_core.simulator import Catalog, Record, Simulator
@@ -176,6 +176,17 @@ def test_a_server_that_is_busy_for_another_run_keeps_no_work_from_the_free_ones(
         taken = {event.address for event in second if isinstance(event, Numbered)}
         assert taken == {free.address}
         first.cancel()
+
+
+def test_a_server_that_makes_a_single_picture_takes_no_work_from_a_run() -> None:
+    with servers(2) as two:
+        busy, free = two
+        with working_on(busy.address):
+            run = Run(clients(busy.address, free.address), requests(3))
+            list(run)
+        assert (seeds(busy), seeds(free)) == ([], [0, 1, 2])
+        list(Run(clients(busy.address), requests(1)))
+        assert seeds(busy) == [0]
 
 
 def test_a_request_that_takes_servers_down_is_not_sent_to_all() -> None:

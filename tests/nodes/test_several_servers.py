@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from typing import Any
 
@@ -82,6 +83,25 @@ def test_a_server_that_dies_is_named_and_no_picture_is_missing() -> None:
 def _kill_when_working(server: Simulator) -> None:
     server.wait_for(lambda record: record.sent > 1, PATIENCE_S)
     server.stop()
+
+
+def test_one_name_of_several_servers_shares_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = socket.getaddrinfo
+
+    def resolve(host: str, *rest: Any, **more: Any) -> list[Any]:
+        places = ("127.0.0.1", "127.0.0.2") if host == "gpus.lab" else (host,)
+        return [row for place in places for row in ask(place, *rest, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with Simulator(step_delay=0.05) as one:
+        with Simulator(host="127.0.0.2", port=one.port, step_delay=0.05) as two:
+            output = sample(profile_of(f"gpus.lab:{one.port}"), 6)
+            assert min(len(one.requests), len(two.requests)) > 0
+            assert len(one.requests) + len(two.requests) == 6
+            single = sample(profile_of(f"gpus.lab:{one.port}"), 1)
+    assert output.args[0].shape[0] == 6
+    assert single.args[0].shape[0] == 1
+    assert not notes(output)
 
 
 def test_a_first_server_that_is_away_is_passed_over() -> None:
