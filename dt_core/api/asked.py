@@ -114,7 +114,10 @@ class Asked:
             if place is None:
                 controls.append(Control("", input_type=hint.kind, picture=hint.picture))
             else:
-                controls[place] = replace(controls[place], picture=hint.picture)
+                driven = replace(controls[place], picture=hint.picture)
+                if not input_kind(driven, catalog):  # a union control: the hint says which input
+                    driven = replace(driven, input_type=hint.kind)
+                controls[place] = driven
         request = GenerationRequest(
             settings=self.settings,
             prompt=self.prompt,

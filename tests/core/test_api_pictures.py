@@ -189,6 +189,18 @@ def test_hints_are_written_in_several_ways(
     assert [hint.kind for hint in last(server).hints] == ["depth"]
 
 
+def test_a_hint_says_which_input_a_union_control_takes(
+    client: DrawThingsClient, server: Simulator
+) -> None:
+    union = ControlNetConfig("controlnet_union_pro_flux_1_2.0_f16.ckpt")
+    client.generate_image("x", config(FLUX, controls=[union]), hints={"depth": red()})
+
+    sent = last(server).configuration
+    assert sent is not None
+    assert [row.input_override for row in sent["controls"]] == [ControlInputType.DEPTH]
+    assert [hint.kind for hint in last(server).hints] == ["depth"]
+
+
 def test_the_picture_of_a_control_without_a_file_is_sent_alone(
     client: DrawThingsClient, server: Simulator
 ) -> None:
