@@ -80,6 +80,7 @@ class Connection:
     security: str
     trust: Trust
     known: KnownServers
+    target: str
 
     @property
     def encrypted(self) -> bool:
@@ -241,12 +242,14 @@ def _by_authority(
 ) -> Connection:
     credentials = grpc.ssl_channel_credentials(roots)
     options = (*_OPTIONS, ("grpc.default_authority", profile.certificate_name or profile.address))
-    channel = grpc.secure_channel(_target(profile), credentials, options=options)
-    return Connection(channel, f"TLS, certificate {words}", trust, known)
+    target = _target(profile)
+    channel = grpc.secure_channel(target, credentials, options=options)
+    return Connection(channel, f"TLS, certificate {words}", trust, known, target)
 
 
 def _plain(target: str, known: KnownServers) -> Connection:
-    return Connection(grpc.insecure_channel(target, options=_OPTIONS), "plain text", "none", known)
+    channel = grpc.insecure_channel(target, options=_OPTIONS)
+    return Connection(channel, "plain text", "none", known, target)
 
 
 def _target(profile: ServerProfile) -> str:
@@ -260,7 +263,7 @@ def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers) ->
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
     channel = grpc.secure_channel(leaf.target, credentials, options=options)
-    return Connection(channel, *security, known)
+    return Connection(channel, *security, known, leaf.target)
 
 
 def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _wire, channel, preflight
+from . import _wire, channel, keepalive, preflight
 from .catalog import Catalog
 from .errors import (
     Cancelled,
@@ -308,13 +308,16 @@ class Client:
         return self._ask_once(method, request, timeout_s)
 
     def _ask_once(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
-        call = self._connect().channel.unary_unary(
+        connection = self._connect()
+        call = connection.channel.unary_unary(
             method.path,
             request_serializer=method.serialize,
             response_deserializer=method.parse_reply,
         )
         try:
-            return call(request, timeout=timeout_s)
+            answer = call(request, timeout=timeout_s)
+            keepalive.keep(connection.target)  # there is a socket now, maybe a new one
+            return answer
         except grpc.RpcError as error:
             raise channel.explain(error, self.profile) from None
 

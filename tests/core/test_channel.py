@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
+import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.dt_core import channel, places, reach, tls
+from drawthings.dt_core import channel, keepalive, places, reach, tls
 from drawthings.dt_core.client import Client
 from drawthings.dt_core.errors import (
     CertificateChanged,
@@ -321,6 +325,33 @@ def test_a_server_that_moved_to_another_address_is_found_by_its_name(
     places["studio.local"] = ["127.0.0.2"]
     with Simulator(host="127.0.0.2", port=port) as after:
         assert client.echo().server_identifier == after.identifier != first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no list of sockets")
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+def test_connections_are_kept_alive_by_tcp(host: str) -> None:
+    with Simulator(host=host) as server:
+        client = Client(ServerProfile(server.address, TlsMode.PLAIN))
+        client.echo()
+        (kept,) = [
+            opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            for opened in sockets()
+            if opened.getpeername()[1] == server.port
+        ]
+        assert kept
+        assert keepalive.keep(channel.connect(client.profile).target) == 1
+        assert keepalive.keep("ipv4:192.0.2.1:7859") == 0
+
+
+def sockets() -> Iterator[socket.socket]:
+    """The connections of this process."""
+    for number in [int(entry.name) for entry in Path("/dev/fd").iterdir()]:
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                with socket.socket(fileno=os.dup(number)) as opened:
+                    if opened.family in {socket.AF_INET, socket.AF_INET6}:
+                        opened.getpeername()
+                        yield opened
 
 
 def test_silence_is_not_taken_for_plain_text(
