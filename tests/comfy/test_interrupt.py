@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -98,6 +99,35 @@ def test_stop_ends_the_prompt_and_the_servers_work_at_once(
 
     simulator.step_delay = 0.0
     assert client.run(example("text_to_image_two_loras").prompt).outcome == "success"
+
+
+def test_a_job_that_is_cancelled_by_its_id_stops(
+    client: Client, simulator: Simulator, example: MakeExample
+) -> None:
+    """ComfyUI's newer way; a queued job is cancelled as well, and never reaches the server."""
+    simulator.step_delay = 20.0
+    slow, waiting = example("text_to_image_two_loras"), example("text_to_image_two_loras")
+    with new_request(simulator) as request:
+        running_id = client.queue(slow.prompt)
+        record = request(lambda record: True)
+    before = len(simulator.requests)
+    waiting_id = client.queue(waiting.prompt)
+    try:
+        for prompt_id in (waiting_id, running_id):
+            begun = time.monotonic()
+            assert client.post_json(f"/api/jobs/{prompt_id}/cancel", {}) == {"cancelled": True}
+    except urllib.error.HTTPError as error:
+        client.post_json("/queue", {"delete": [waiting_id]})
+        stopped(client, running_id, slow.sampler)
+        assert error.code in {404, 405}
+        pytest.skip("this ComfyUI has no /api/jobs")
+    result = client.wait(running_id)
+    (interrupted,) = result.of_kind("execution_interrupted")
+    assert interrupted.at - begun < LIMIT_S
+    heard(simulator, record)
+    simulator.step_delay = 0.0
+    assert client.run(example("text_to_image_two_loras").prompt).outcome == "success"
+    assert len(simulator.requests) - before == 1
 
 
 def test_stop_before_the_first_step_is_heard_too(

@@ -18,8 +18,8 @@ WARM_UP = 200  # generations before the first figure counts
 COMPARED = 5  # samples at either end whose medians are compared: one alone is chance
 
 # How much more the process may hold at the end than after the warm-up. glibc keeps what was
-# freed in eight heaps per core, each of which takes its time to find its size; a picture kept
-# by every tenth generation would be 150 MiB, a kilobyte in every object of one far more.
+# freed in eight heaps per core, each of which takes its time to find its size. One picture
+# (0.75 MiB) that every tenth generation left behind would make 150 MiB.
 BOUNDS = {"memory": 128.0, "descriptors": 8, "threads": 8, "processes": 0}
 UNITS = {"memory": "MiB", "descriptors": "", "threads": "", "processes": ""}
 NAMES = {
