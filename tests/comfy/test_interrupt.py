@@ -119,7 +119,8 @@ def test_a_job_that_is_cancelled_by_its_id_stops(
     except urllib.error.HTTPError as error:
         client.post_json("/queue", {"delete": [waiting_id]})
         stopped(client, running_id, slow.sampler)
-        assert error.code in {404, 405}
+        if error.code not in {404, 405}:
+            raise
         pytest.skip("this ComfyUI has no /api/jobs")
     result = client.wait(running_id)
     (interrupted,) = result.of_kind("execution_interrupted")
