@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from canvas import Canvas
+from drawthings.dt_core.simulator import Simulator
 from drawthings.tools.demo import graph_file
 from playwright.sync_api import expect
 
@@ -183,6 +185,55 @@ def test_in_chinese_nodes_settings_and_help_are_chinese(chinese: Canvas) -> None
     assert "种子" in node["widgets"]
     for words in (node["inputs"], node["outputs"], node["widgets"]):
         assert not any(text == text.lower() and text.isascii() for text in words if text)
+
+
+# Two English words that are no name: names of models and files have capitals, digits, _ or dots.
+ENGLISH = re.compile(r"(?<![\w.-])[a-z]{2,} [a-z]{2,}(?![\w.])")
+SAID = """() => [...document.querySelectorAll('.dt-strip, .dt-sidebar, dialog.dt-browser')]
+    .flatMap(root => [root.innerText, ...[...root.querySelectorAll('*')].flatMap(one =>
+        [one.title, one.placeholder, one.getAttribute('aria-label')])])
+    .filter(Boolean)"""
+
+TOGGLE_SIDEBAR = (
+    "() => void app.extensionManager.command.execute('Workspace.ToggleSidebarTab.drawthingsnodes')"
+)
+
+
+@pytest.fixture
+def foreign(canvas: Canvas) -> Iterator[Canvas]:
+    """The page in Japanese or Chinese, by its renderer."""
+    canvas.speak("ja" if canvas.face.vue else "zh")
+    canvas.clear()
+    yield canvas
+    canvas.page.keyboard.press("Escape")
+    canvas.page.evaluate(TOGGLE_SIDEBAR)
+    canvas.speak("en")
+
+
+def test_what_nodes_sidebar_and_dialog_say_is_not_english(
+    foreign: Canvas, simulator: Simulator
+) -> None:
+    page = foreign.page
+    graph = json.loads(graph_file("text_to_image").read_text(encoding="utf-8"))
+    [sampler] = [node for node in graph["nodes"] if node["type"] == "DTSampler"]
+    sampler["widgets_values"][0] = 8_000_001 + len(simulator.requests)
+    foreign.load(graph)
+    foreign.choose("DTSampler", "sampler", "DDIM")  # which does not suit the model: a warning
+    foreign.choose("DTSampler", "steps", 17)
+    page.evaluate("() => void app.extensionManager.command.execute('Comfy.QueuePrompt')")
+    page.locator(".dt-note").first.wait_for()
+    page.locator(".dt-section-recommend .dt-button").first.wait_for()
+    page.locator(".dt-details summary").first.evaluate("summary => summary.click()")
+    page.evaluate(TOGGLE_SIDEBAR)
+    page.locator(".dt-sidebar .dt-contents-tabs").wait_for()
+    page.evaluate("() => void app.extensionManager.command.execute('drawthingsnodes.browse')")
+    page.locator("dialog.dt-browser").wait_for()
+    foreign.screenshot("foreign")
+
+    said = [text.replace("drawthings simulator", "") for text in page.evaluate(SAID)]  # a command
+
+    assert len(said) > 30
+    assert [text for text in said if ENGLISH.search(text)] == []
 
 
 @pytest.mark.parametrize("language", ["zh", "ja"])

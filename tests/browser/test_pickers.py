@@ -12,6 +12,7 @@ from drawthings.dt_core.simulator.catalog import KINDS, Catalog
 from playwright.sync_api import expect
 
 TURBO = "z_image_turbo_1.0_q6p.ckpt"
+SDXL = "sd_xl_base_1.0_f16.ckpt"
 GONE = "nobody_has_this_f16.ckpt"
 SMALL_NAME = "small studio"
 
@@ -165,6 +166,80 @@ def test_what_does_not_fit_the_model_comes_last_and_says_why(canvas: Canvas) -> 
     choose(canvas, lora, "lora", fits)
     expect(canvas.page.get_by_text("The server skips it.")).to_have_count(0)
     assert value_of(canvas, lora, "lora") == fits
+
+
+def test_controls_refiners_upscalers_and_embeddings_are_listed_by_name_too(canvas: Canvas) -> None:
+    loader, sampler = add(canvas, "DTModelLoader", 60, 100), add(canvas, "DTSampler", 900, 100)
+    control, prompt = add(canvas, "DTControlNet", 460, 60), add(canvas, "DTPrompt", 60, 460)
+    refiner = add(canvas, "DTRefinerOptions", 460, 500)
+    upscaler = add(canvas, "DTUpscalerOptions", 460, 700)
+    for source, target, name in (
+        (loader, sampler, "model"),
+        (control, sampler, "control"),
+        (refiner, upscaler, "options"),
+        (upscaler, sampler, "options"),
+        (loader, prompt, "model"),
+    ):
+        connect(canvas, source, target, name)
+    choose(canvas, loader, "model", SDXL)
+
+    for ident, name, fits, unfit in (
+        (control, "control", " · Stable Diffusion XL Base", ", not Stable Diffusion XL Base"),
+        (refiner, "refiner_model", "Stable Diffusion XL", "no refiner for "),
+        (prompt, "embedding", " · Stable Diffusion XL Base", ", not Stable Diffusion XL Base"),
+    ):
+        wait_for_labels(canvas, ident, name, fits, unfit)
+    wait_for_count(canvas, upscaler, "upscaler", "> 5")
+    offered = values(canvas, upscaler, "upscaler")
+    assert offered[0] == "none"
+    assert label(canvas, upscaler, "upscaler", "realesrgan_x4plus_f16.ckpt").startswith(
+        "Real-ESRGAN"
+    )
+    canvas.show_all()
+    canvas.screenshot("pickers-of-all-kinds")
+    shown = [
+        label(canvas, ident, name, value)
+        for ident, name in (
+            (control, "control"),
+            (refiner, "refiner_model"),
+            (upscaler, "upscaler"),
+        )
+        for value in values(canvas, ident, name)
+    ]
+    assert not [text for text in shown if "undefined" in text or "[object" in text or not text]
+
+
+def wait_for_labels(canvas: Canvas, ident: int, name: str, fits: str, unfit: str) -> None:
+    """Until a combo begins, after "none", with what fits, and ends with what does not."""
+    canvas.page.wait_for_function(
+        f"""([id, name, fits, unfit]) => {{
+            const {{ values, getOptionLabel }} = {WIDGET}.options
+            return getOptionLabel?.(values[1]).includes(fits)
+                && getOptionLabel(values.at(-1)).includes(unfit)
+        }}""",
+        arg=[ident, name, fits, unfit],
+    )
+
+
+def test_the_list_of_a_field_opens_filters_by_typing_and_chooses(canvas: Canvas) -> None:
+    loader = add(canvas, "DTModelLoader", 300, 100)
+    wait_for_count(canvas, loader, "model", "> 50")
+    canvas.page.wait_for_function(
+        f"([id, name]) => {WIDGET}.options.getOptionLabel", arg=[loader, "model"]
+    )
+    canvas.show_all()
+
+    canvas.page.mouse.click(*canvas.field(str(loader), "model"))
+    canvas.page.wait_for_function("document.activeElement?.tagName === 'INPUT'")
+    canvas.screenshot("list-open")
+    canvas.page.keyboard.type("z image turbo")
+    entries = canvas.page.locator(".litemenu-entry, [role=option]").locator("visible=true")
+    expect(entries).to_have_text(["Z Image Turbo 1.0 · Z Image"])
+    canvas.screenshot("list-filtered")
+    canvas.page.keyboard.press("Enter")
+
+    expect(entries).to_have_count(0)
+    assert value_of(canvas, loader, "model") == TURBO
 
 
 def test_the_dialog_chooses_by_keyboard_and_the_graph_keeps_plain_names(canvas: Canvas) -> None:

@@ -13,6 +13,7 @@ import {
 import { redraw, setComboValues } from '../lib/faces.mjs'
 import { allNodes, isOurs, onGraphChange, serverRef, upstream, widgetOf } from '../lib/graph.mjs'
 import { openBrowser } from '../lib/browser_dialog.mjs'
+import { makeSearchable } from '../lib/menu_filter.mjs'
 import { asOneStep, setValues } from '../lib/recipe.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
@@ -155,6 +156,7 @@ export const pickers = {
   nodeCreated(created) {
     const node = /** @type {any} */ (created)
     if (!isOurs(node) || !listInputs(node).length) return
+    for (const input of listInputs(node)) makeSearchable(widgetOf(node, input))
     const configured = node.onConfigure
     node.onConfigure = function (/** @type {any[]} */ ...values) {
       const result = configured?.apply(this, values)

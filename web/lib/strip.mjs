@@ -5,6 +5,7 @@ import { hasDomWidgets, hideWidget, redraw } from './faces.mjs'
 /** The features that share it, from top to bottom. */
 const ORDER = ['status', 'recommend', 'fit', 'matters', 'progress', 'notes']
 const NAME = 'drawthingsnodes_strip'
+const PICTURE = '$$canvas-image-preview'
 const MARGIN = 6 // px that the classic renderer leaves around it
 
 /**
@@ -108,12 +109,25 @@ function makeStrip(node) {
     hideOnZoom: false,
     serialize: false,
   })
+  putBeforePicture(node, strip.widget)
   strip.widget.serialize = false
   strip.widget.label = ''
   hideWidget(strip.widget, true)
   keepOutOfFiles(node, strip)
   new ResizeObserver(() => measure(node, strip)).observe(inner)
   return strip
+}
+
+/**
+ * The classic canvas shows a node's picture in a widget too, which may have come first.
+ * @param {any} node
+ * @param {any} widget the last one of the node
+ */
+function putBeforePicture(node, widget) {
+  const place = node.widgets.findIndex((/** @type {any} */ one) => one.name === PICTURE)
+  if (place < 0) return
+  node.widgets.splice(node.widgets.indexOf(widget), 1)
+  node.widgets.splice(place, 0, widget)
 }
 
 /**
