@@ -291,7 +291,7 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         return SecretRejected(
             f"{at} refused us ({details or code.name}): check the shared secret in DT Server."
         )
-    if code is status.RESOURCE_EXHAUSTED and "CLIENT: Received message larger" in whole:
+    if code is status.RESOURCE_EXHAUSTED and any(words in whole for words in _TOO_LONG_ANSWER):
         return ProtocolError(
             f"{at} sent far more than an answer can hold: see what answers at that address."
         )
@@ -317,6 +317,11 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         "generate again."
     )
 
+
+# Which side found it too large, newer gRPC says; the limit tells it with older ones.
+_TOO_LONG_ANSWER = ("CLIENT: Received message larger", f" vs. {MAX_ANSWER_BYTES})")
+# Of certificates; the last one is what older gRPC says.
+_NOT_TRUSTED = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification", "is not in peer certificate")
 
 # What gRPC says of connections, in lower case.
 _SILENT = ("keepalive", "ping timeout", "timed out")
@@ -351,7 +356,7 @@ def _unavailable(
             f"The server at {profile.address} does not speak TLS: choose "
             '"plain text" or "automatic" in DT Server.'
         )
-    if "CERTIFICATE_VERIFY_FAILED" in whole or "Hostname Verification" in whole:
+    if any(words in whole for words in _NOT_TRUSTED):
         return _untrusted(profile, connection)
     never_there = "failed to connect" in lower  # of which a server that wants TLS is one kind
     silent = any(words in lower for words in _SILENT) and not never_there

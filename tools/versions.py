@@ -28,6 +28,7 @@ TEST_PACKAGES = (
     "hypothesis",
     "cryptography",
     "tomli",
+    "tqdm",
     "websocket-client",
 )
 SCHEMA_COMPILER = "grpcio-tools"  # its versions are grpcio's

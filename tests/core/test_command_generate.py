@@ -394,7 +394,7 @@ def test_ctrl_c_stops_the_server_too(tmp_path: Path) -> None:
     with Simulator(step_delay=0.1) as server:
         answer = at_terminal(
             tmp_path, "generate", "x", "-m", MODEL, "--size", "64x64", "--steps", "200",
-            "--server", server.address, types=("sampling 2/200", "\x03"),
+            "--jsonl", "--server", server.address, types=('"step": 2', "\x03"),
         )  # fmt: skip
         record = server.wait_for(lambda record: record.outcome is not None)
 
