@@ -18,12 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names of models go beyond some consoles
             stream.reconfigure(errors="backslashreplace")
+    # What gRPC's C code says of broken connections, our errors say in a sentence.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if given[:1] == ["simulator"]:
         from ..simulator.__main__ import main as simulate
 
-        return simulate(given[1:])
-    # What gRPC's C code says of broken connections, `exits` says in a sentence.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        return simulate(given[1:], "drawthings simulator")
     options = parser.parse(given)
     try:
         return _run(options)

@@ -30,8 +30,9 @@ The kinds, with their options and defaults:
 """
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.simulator") -> int:
+    """Run until Ctrl-C; `name` is what its help calls it."""
+    options = _parser(name).parse_args(arguments)
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
@@ -60,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DrawThingsError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    except (OSError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"A file given on the command line cannot be read: {error}.\n")
+    except OSError as error:
+        sys.stderr.write(f"{error.filename} cannot be read: {error.strerror}.\n")
+        return 1
+    except UnicodeDecodeError:
+        sys.stderr.write("A file given on the command line is no text in UTF-8.\n")
         return 1
     with simulator:
         sys.stdout.write(_start_line(simulator, options) + "\n")
@@ -70,9 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m dt_core.simulator",
+        prog=name,
         description="A stand-in for a Draw Things server: same protocol, no models, pictures "
         "that show what was asked.",
         formatter_class=argparse.RawDescriptionHelpFormatter,

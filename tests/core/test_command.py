@@ -377,4 +377,7 @@ def test_a_console_without_umlauts_breaks_nothing(server: Simulator) -> None:
 
 
 def test_the_simulator_is_a_subcommand() -> None:
-    assert "--model-browser" in process("simulator", "--help").out
+    told = process("simulator", "--help").out
+
+    assert told.startswith("usage: drawthings simulator ")
+    assert "--model-browser" in told
