@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from .events import Event
+from .events import Arrival
 
 __all__ = ["Delivery"]
 
@@ -22,27 +22,27 @@ class Delivery:
     """
 
     def __init__(
-        self, deliver: Callable[[Event], None], failed: Callable[[], None], at_once: int
+        self, deliver: Callable[[Arrival], None], failed: Callable[[], None], at_once: int
     ) -> None:
         self.error: BaseException | None = None
         self._deliver = deliver
         self._failed = failed
         self._free = at_once
-        self._line: deque[Future[Event]] = deque()
+        self._line: deque[Future[Arrival]] = deque()
         self._changed = threading.Condition()
         self._over = False
 
-    def put(self, event: Event) -> None:
+    def put(self, event: Arrival) -> None:
         """Deliver an event after all that came before it."""
-        there: Future[Event] = Future()
+        there: Future[Arrival] = Future()
         there.set_result(event)
         with self._changed:
             self._line.append(there)
             self._advance()
 
-    def make(self, work: Callable[[], Event]) -> None:
+    def make(self, work: Callable[[], Arrival]) -> None:
         """The same for an event that takes `work`. Waits while too much is under way."""
-        made: Future[Event] = Future()
+        made: Future[Arrival] = Future()
         with self._changed:
             self._changed.wait_for(lambda: self._free > 0 or self._over)
             if self._over:
@@ -66,7 +66,7 @@ class Delivery:
             self._over = True
             self._changed.notify_all()
 
-    def _work(self, work: Callable[[], Event], made: Future[Event]) -> None:
+    def _work(self, work: Callable[[], Arrival], made: Future[Arrival]) -> None:
         try:
             made.set_result(work())
         except BaseException as error:

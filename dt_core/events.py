@@ -105,3 +105,14 @@ class AudioReceived:
 
 
 Event = Started | Progress | Preview | DownloadSize | RemoteDownload | ImageReceived | AudioReceived
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """In place of a picture that arrived damaged; those after it still count. Jobs keep this
+    to themselves and raise the error at the end."""
+
+    error: TensorError
+
+
+Arrival = Event | Lost

@@ -23,11 +23,14 @@ from .errors import (
     DrawThingsError,
     NoImages,
     ServerUnreachable,
+    TensorError,
 )
 from .events import (
+    Arrival,
     AudioReceived,
     Event,
     ImageReceived,
+    Lost,
     Preview,
     Started,
 )
@@ -42,6 +45,7 @@ else:
 
 _E_co = TypeVar("_E_co", covariant=True)
 _END = object()
+MOST_LOST = 3  # after so many damaged pictures nobody waits for the rest
 PREVIEWS_WAITING = 64 << 20  # bytes of previews that nobody took yet; newer ones are left out
 
 
@@ -74,6 +78,7 @@ class Job:
         self._cancelled = False
         self._over = False
         self._waiting = 0  # bytes of previews
+        self._lost: list[TensorError] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="drawthings-job", daemon=True)
         self._thread.start()
@@ -139,7 +144,10 @@ class Job:
         if self._notify is not None:
             self._notify()
 
-    def _arrived(self, event: Event) -> None:
+    def _arrived(self, event: Arrival) -> None:
+        if isinstance(event, Lost):
+            self._lost.append(event.error)
+            return
         if isinstance(event, ImageReceived):
             self.images.append(event)
         elif isinstance(event, AudioReceived):
@@ -193,15 +201,21 @@ class Job:
         try:
             for data in call:
                 reader.read(data, delivery)
+                if len(self._lost) >= MOST_LOST:
+                    raise self._lost[0]
             reader.finish()
         except BaseException as error:
             if isinstance(error, DrawThingsError):
                 call.cancel()  # we stopped reading: the server need not go on
             delivery.finish()  # what arrived whole before
+            if self._lost and isinstance(error, DrawThingsError):
+                raise self._lost[0] from None  # the first that went wrong
             raise
         delivery.finish()
         if self._cancelled:
             raise Cancelled("The generation was cancelled.")
+        if self._lost:
+            raise self._lost[0]
         if not self.images:
             raise NoImages(
                 f"The server at {self._profile.address} finished without a picture: the "

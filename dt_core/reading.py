@@ -20,6 +20,7 @@ from .events import (
     DownloadSize,
     Event,
     ImageReceived,
+    Lost,
     Preview,
     Progress,
     RemoteDownload,
@@ -174,9 +175,12 @@ def _naming_it(what: str, profile: ServerProfile) -> Iterator[None]:
 
 def _image(
     profile: ServerProfile, data: tensor.Buffer, place: Place, index: int, scale: int
-) -> ImageReceived:
-    with _naming_it("a picture", profile):
-        picture = tensor.lend(data, lambda values: pixels.wire_to_picture(values, place))
+) -> ImageReceived | Lost:
+    try:
+        with _naming_it("a picture", profile):
+            picture = tensor.lend(data, lambda values: pixels.wire_to_picture(values, place))
+    except TensorError as error:
+        return Lost(error)
     return ImageReceived(index, picture, scale)
 
 

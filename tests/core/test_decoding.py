@@ -121,14 +121,23 @@ def test_one_room_may_serve_several_jobs(run: Any) -> None:
     np.testing.assert_array_equal(whole, [shown(number) for number in range(3)])
 
 
-def test_a_torn_picture_ends_it_and_those_before_are_delivered_first(run: Any) -> None:
+def test_a_torn_picture_costs_no_other_and_is_told_at_the_end(run: Any) -> None:
     torn = picture(1)
     job = run(answer(picture(0)), answer(torn[: len(torn) // 2]), answer(picture(2)))
     arrived: list[Any] = []
     with pytest.raises(TensorError):
         arrived.extend(job)
-    assert [event.index for event in arrived if isinstance(event, ImageReceived)] == [0]
+    assert [event.index for event in arrived if isinstance(event, ImageReceived)] == [0, 2]
     np.testing.assert_array_equal(job.images[0].picture.rgb, shown(0))
+    np.testing.assert_array_equal(job.images[1].picture.rgb, shown(2))
+
+
+def test_after_some_torn_pictures_nobody_waits_for_the_rest(run: Any) -> None:
+    torn = answer(picture(1)[:-100])
+    job = run(answer(picture(0)), *[torn] * 30, answer(picture(2)))
+    with pytest.raises(TensorError):
+        list(job)
+    assert [image.index for image in job.images] == [0]
 
 
 def test_whole_pictures_are_delivered_before_the_error_of_a_broken_call(run: Any) -> None:

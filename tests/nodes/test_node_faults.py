@@ -61,7 +61,6 @@ def notes(output: Any) -> str:
         (of("restart", picture=2), "broke"),
         (of("status", code="INTERNAL", picture=2), "failed"),
         (of("garbage", picture=2), "cannot be read"),
-        (of("cut", picture=2), "damaged"),
         (of("end", picture=2), "missing"),
         (of("no_last", picture=2), "without an end"),
     ],
@@ -77,6 +76,15 @@ def test_frames_that_arrived_whole_are_delivered_with_a_warning(
     whole = sample(faulty, model=VIDEO, steps=2)
     assert len(whole.args[0]) > 2
     assert torch.equal(whole.args[0][:2], output.args[0])  # nothing of the failure is left in them
+
+
+@pytest.mark.parametrize("codec", ["fpzip", "zip", "raw"])
+def test_a_damaged_frame_costs_only_itself(faulty: Simulator, codec: str) -> None:
+    output = sample(faulty, of("cut", picture=2, codec=codec), model=VIDEO, steps=2)
+    whole = sample(faulty, model=VIDEO, steps=2).args[0]
+    assert torch.equal(output.args[0], torch.cat([whole[:2], whole[3:]]))
+    assert f"Only {len(whole) - 1} picture(s) arrived." in notes(output)
+    assert "cannot be used" in notes(output)
 
 
 def test_pictures_of_earlier_requests_are_not_lost(faulty: Simulator) -> None:

@@ -22,7 +22,7 @@ from ...dt_core.catalog import Catalog
 from ...dt_core.configuration import Configuration, ControlSettings, LoraSettings
 from ...dt_core.delivery import Delivery
 from ...dt_core.errors import ProtocolError, RequestError, SettingsError, TensorError
-from ...dt_core.events import Event
+from ...dt_core.events import Arrival
 from ...dt_core.metadata import Generation, encode, read
 from ...dt_core.metadata.generation import to_json
 from ...dt_core.profile import ServerProfile
@@ -90,16 +90,12 @@ def _tensor_seeds() -> list[bytes]:
 
 
 def _read_answer(data: bytes) -> object:
-    try:
-        message = _wire.GENERATE_IMAGE.parse_reply(data)
-    except Exception as error:  # protobuf's own, of which there are several; a job names them
-        raise ProtocolError("cannot be read") from error
     profile = ServerProfile()
     resolved = resolve(GenerationRequest(_FULL), Catalog())
     reader = Reader(profile, Stack(1), Allowance(resolved, profile.address))
-    events: list[Event] = []
+    events: list[Arrival] = []
     delivery = Delivery(events.append, lambda: None, 1)
-    reader.read(message, delivery)
+    reader.read(data, delivery)
     reader.finish()
     delivery.finish()
     return events
