@@ -6,6 +6,7 @@ file that only its owner can read; it goes into requests and nowhere else.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -23,7 +24,8 @@ class SecretStore:
     """Secrets by name: DRAWTHINGS_SECRET_<NAME> in the environment, else a JSON file.
 
     The file holds one object, {"name": "secret"}, mode 0600. The empty name stands for
-    DRAWTHINGS_SECRET, or for no secret where that is not set.
+    DRAWTHINGS_SECRET, or for no secret where that is not set. A file that others may read is
+    closed to them when it is used.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -81,6 +83,7 @@ class SecretStore:
     def _read(self) -> dict[str, str]:
         if self._path is None or not self._path.exists():
             return {}
+        _close_to_others(self._path)
         try:
             data = json.loads(self._path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -91,6 +94,13 @@ class SecretStore:
         if not isinstance(data, dict):
             raise SecretRejected(f"The secrets file {self._path.name} must hold one JSON object.")
         return {str(key): value for key, value in data.items() if isinstance(value, str)}
+
+
+def _close_to_others(path: Path) -> None:
+    """A file that was written by hand may be open to all."""
+    with contextlib.suppress(OSError):
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _variable(name: str) -> str:

@@ -22,7 +22,7 @@ from ..dt_core import fleet, frames
 from ..dt_core.batches import Plan
 from ..dt_core.catalog import Catalog
 from ..dt_core.client import Client
-from ..dt_core.errors import DrawThingsError, NoAnswer, ServerUnreachable
+from ..dt_core.errors import DrawThingsError, NoAnswer, ServerError
 from ..dt_core.families import Family
 from ..dt_core.fleet import Answer, Left, Numbered
 from ..dt_core.job import AsyncEvents, Job
@@ -184,8 +184,8 @@ def _tell_what_is_missing(
 def _resolve(servers: Sequence[Client], request: GenerationRequest) -> tuple[Client, Resolved]:
     """What the first server that answers makes of the request."""
     for client in servers[:-1]:
-        with contextlib.suppress(ServerUnreachable):
-            return client, _resolved(client, request)
+        with contextlib.suppress(ServerError):
+            return client, resolve(request, client.catalog())
     return servers[-1], _resolved(servers[-1], request)
 
 

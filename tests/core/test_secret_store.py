@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -58,3 +60,13 @@ def test_threads_that_save_at_once_lose_no_secret(tmp_path: Path) -> None:
         thread.join()
     assert SecretStore(path).names() == tuple(sorted(names))
     assert [entry.name for entry in tmp_path.iterdir()] == ["secrets.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+def test_the_file_is_its_owners_alone_also_where_it_was_written_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    SecretStore(path).save("home", "one")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.chmod(0o644)
+    assert SecretStore(path).lookup("home") == "one"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -111,6 +111,14 @@ def test_a_first_server_that_is_away_is_passed_over() -> None:
     assert any("127.0.0.1:9" in note for note in notes(output))
 
 
+def test_a_first_server_that_refuses_us_is_passed_over() -> None:
+    with Simulator(secret="other") as strict, Simulator() as there:
+        output = sample(profile_of(strict.address, there.address), 2)
+        assert (len(strict.requests), len(there.requests)) == (0, 2)
+    assert output.args[0].shape[0] == 2
+    assert any(strict.address in note and "secret" in note for note in notes(output))
+
+
 def test_servers_that_are_all_away_are_one_sentence() -> None:
     with pytest.raises(run.Problem, match="No Draw Things server at"):
         sample(profile_of("127.0.0.1:9", "127.0.0.1:10"), 2)
