@@ -93,7 +93,7 @@ test: lint docs test-nodes
 demo: comfyui-install
 	@$(PY) -m tools.demo
 
-# 2,000 generations with faults and cancels; some 20 minutes, and not in CI.
+# 2,000 generations with faults and cancels; 10 to 20 minutes, and not in CI.
 .PHONY: soak
 soak: comfyui-install
 	$(PY) -m tools.soak --report
