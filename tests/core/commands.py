@@ -16,8 +16,9 @@ from drawthings.dt_core.cli.main import main
 ROOT = Path(__file__).resolve().parents[2]
 # With its terminal in control, so that Ctrl-C is a signal.
 _AT_TERMINAL = """
-import fcntl, sys, termios
+import fcntl, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored below a shell's background job
 from dt_core.cli.main import main
 sys.exit(main())
 """

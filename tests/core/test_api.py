@@ -337,50 +337,6 @@ def test_the_asyncio_twin_does_the_same_in_one_call(server: Simulator) -> None:
     assert catalog.browsable
 
 
-def is_second_step(event: object) -> bool:
-    return isinstance(event, GenerationProgress) and event.step == 2
-
-
-def test_leaving_the_loop_cancels_on_the_server() -> None:
-    with Simulator(step_delay=0.05) as server, connect(server) as client:
-        for event in client.generate("x", config(steps=200)):
-            if is_second_step(event):
-                break
-        record = server.wait_for(lambda record: record.outcome is not None)
-
-    assert record.outcome == "cancelled"
-
-
-def test_leaving_the_loop_of_the_asyncio_twin_cancels_too() -> None:
-    async def leave(client: AsyncDrawThingsClient, server: Simulator) -> str | None:
-        async for event in client.generate("x", config(steps=200)):
-            if is_second_step(event):
-                break
-        ended = server.wait_for
-        record = await asyncio.to_thread(ended, lambda record: record.outcome is not None)
-        return record.outcome
-
-    with Simulator(step_delay=0.05) as server:
-        client = AsyncDrawThingsClient(server.address, insecure=True)
-        assert asyncio.run(leave(client, server)) == "cancelled"
-
-
-def test_a_cancelled_task_cancels_on_the_server() -> None:
-    async def cancel(client: AsyncDrawThingsClient, server: Simulator) -> str | None:
-        task = asyncio.ensure_future(client.generate_image("x", config(steps=200)))
-        await asyncio.to_thread(server.wait_for, lambda record: record.started)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        ended = server.wait_for
-        record = await asyncio.to_thread(ended, lambda record: record.outcome is not None)
-        return record.outcome
-
-    with Simulator(step_delay=0.05) as server:
-        client = AsyncDrawThingsClient(server.address, insecure=True)
-        assert asyncio.run(cancel(client, server)) == "cancelled"
-
-
 def test_several_generations_run_at_once_without_blocking_the_loop() -> None:
     async def work(addresses: list[str]) -> tuple[int, list[list[bytes]]]:
         ticks = 0
