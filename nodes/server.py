@@ -24,7 +24,8 @@ class DTServer(io.ComfyNode):
                 io.String.Input(
                     "address",
                     default=DEFAULT_ADDRESS,
-                    tooltip="Host name or IP address, with :port if it is not 7859.",
+                    tooltip="Host name or IP address, with :port if it is not 7859. Several "
+                    "equal servers, with commas between, share the work.",
                 ),
                 io.Combo.Input(
                     "tls",
