@@ -49,8 +49,9 @@ def to_half(values: FloatArray, scale: float, offset: float, low: float) -> Half
         return _to_half_with(torch, values, scale, offset, low)
     if not offset:
         # Small values keep all their digits here, too many for the rounding below.
-        clamped = np.clip(values * np.float32(scale), low, 1)
-        return np.nan_to_num(clamped, copy=False, nan=low).astype(np.float16)
+        clamped: NDArray[Any] = np.clip(values * np.float32(scale), low, 1)
+        halves: HalfArray = np.nan_to_num(clamped, copy=False, nan=low).astype(np.float16)
+        return halves
     result = np.empty(values.shape, np.float16)
     bits = result.view(np.uint16).reshape(-1)
     flat = np.ascontiguousarray(values).reshape(-1)
@@ -101,7 +102,8 @@ def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: Fl
     finite is undefined.
     """
     torch = sys.modules.get("torch")
-    given, made = np.ascontiguousarray(values).reshape(-1), out.reshape(-1)
+    given: NDArray[Any] = np.ascontiguousarray(values).reshape(-1)
+    made: NDArray[Any] = out.reshape(-1)
     if given.dtype != np.float16:
         return _to_unit_from_single(given, scale, offset, made)
     if torch is not None:
