@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from canvas import Canvas
+from canvas import PINNED, Canvas
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.certificate import own_certificate
+from drawthings.dt_core.simulator.faults import Fault, Script
 from drawthings.tools.demo import graph_file
 from playwright.sync_api import Locator, expect
 
@@ -99,6 +100,30 @@ def test_the_status_follows_a_server_that_goes_away_and_comes_back(attic: Canvas
         again.click()
         expect(line).not_to_contain_text("not reachable", timeout=DEADLINE_MS)
         expect(line).to_contain_text("connected", timeout=DEADLINE_MS)
+
+
+def test_why_a_run_failed_stands_on_the_node_until_the_next_one(canvas: Canvas) -> None:
+    """Newer front ends tell only that a node failed."""
+    fault = Fault.of("status", code="RESOURCE_EXHAUSTED", details="too much", times=1)
+    run = canvas.page.get_by_role("button", name="Run", exact=True)
+    with Simulator(faults=Script((fault,))) as other:
+        canvas.load(with_seed("text_to_image", 6001))
+        connect_server(canvas, other.address, "plain text")
+        run.click()
+        note = section(canvas, "notes")
+        expect(note).to_contain_text("too much", timeout=DEADLINE_MS)
+        expect(note).to_contain_text("use smaller pictures")
+        if canvas.face.version == PINNED:  # this one has a dialog of its own
+            canvas.page.locator(".p-dialog-mask").wait_for()
+            canvas.page.keyboard.press("Escape")
+            expect(canvas.page.locator(".p-dialog-mask")).to_have_count(0)
+        canvas.screenshot("failed")
+        canvas.page.evaluate(
+            "app.api.addEventListener('execution_success', () => { window.dtEnded = true })"
+        )
+        run.click()
+        expect(note).to_have_count(0, timeout=DEADLINE_MS)
+        canvas.page.wait_for_function("window.dtEnded", timeout=DEADLINE_MS)
 
 
 def test_a_changed_certificate_is_told_and_accepted_on_the_node(

@@ -1,22 +1,25 @@
-// Warnings of the last run, on the node that they concern, until the next one.
+// Warnings of the last run, or why it failed, on the node that they concern, until the next one.
 import { api } from '../../../scripts/api.js'
-import { allNodes, isOurs } from '../lib/graph.mjs'
+import { allNodes, isOurs, nodeOfPath } from '../lib/graph.mjs'
 import { said } from '../lib/sentences.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 
 const NOTES = 'drawthings_notes' // of what a node gives to the front end: warnings
 const FACTS = 'drawthings_facts' // and what is none
+const FAILURE = 'drawthings.Problem' // the type of an error that is a sentence for the user
 const SHOWN = 3
+
+const LOOKS = { 'exclamation-triangle': '', 'info-circle': 'dt-fact', 'times-circle': 'dt-failed' }
 
 /**
  * @param {string} text
- * @param {'exclamation-triangle' | 'info-circle'} symbol
+ * @param {keyof typeof LOOKS} symbol
  * @returns {HTMLElement}
  */
 function noteOf(text, symbol) {
   const row = document.createElement('div')
-  row.className = symbol === 'info-circle' ? 'dt-note dt-fact' : 'dt-note'
+  row.className = `dt-note ${LOOKS[symbol]}`
   const icon = document.createElement('i')
   icon.className = `pi pi-${symbol}`
   row.append(icon, words(text))
@@ -67,6 +70,13 @@ export const notes = {
   setup() {
     api.addEventListener('execution_start', () => {
       for (const node of allNodes()) fill(node, 'notes')
+    })
+    // Newer front ends say only that a node failed, and keep the reason a click away.
+    api.addEventListener('execution_error', (message) => {
+      const { node_id, exception_type, exception_message } = /** @type {any} */ (message).detail
+      const node = nodeOfPath(node_id)
+      if (exception_type !== FAILURE || !node || !isOurs(node)) return
+      fill(node, 'notes', noteOf(said(exception_message.trim()), 'times-circle'))
     })
   },
 }

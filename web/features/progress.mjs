@@ -2,7 +2,7 @@
 import { api } from '../../../scripts/api.js'
 import { timeLeft } from '../lib/amounts.mjs'
 import { hasDomWidgets } from '../lib/faces.mjs'
-import { allNodes, rootGraph } from '../lib/graph.mjs'
+import { allNodes, nodeOfPath } from '../lib/graph.mjs'
 import { fill, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 
@@ -63,20 +63,6 @@ function lineOf(event) {
 }
 
 /**
- * @param {string} id as the server says it; "7:3" is node 3 inside the subgraph node 7
- * @returns {any}
- */
-function nodeOf(id) {
-  let graph = rootGraph()
-  let node = null
-  for (const part of String(id).split(':')) {
-    node = graph?.getNodeById(Number(part)) ?? graph?.getNodeById(part)
-    graph = node?.subgraph
-  }
-  return node
-}
-
-/**
  * @param {any} node
  * @param {Progress} event
  */
@@ -121,7 +107,7 @@ export const progress = {
   setup() {
     api.addEventListener(/** @type {any} */ ('drawthingsnodes.progress'), (message) => {
       const event = /** @type {Progress} */ (/** @type {any} */ (message).detail)
-      const node = nodeOf(event.node)
+      const node = nodeOfPath(event.node)
       if (!node) return
       if (event.phase === 'done') fill(node, 'progress')
       else draw(node, event)

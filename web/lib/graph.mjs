@@ -1,6 +1,6 @@
 // Which nodes of ours belong together, and when the graph changed.
 import { api } from '../../../scripts/api.js'
-import { allGraphs, downstream, upstream, widgetOf, widgetValue } from './links.mjs'
+import { allGraphs, downstream, rootGraph, upstream, widgetOf, widgetValue } from './links.mjs'
 
 export {
   allGraphs,
@@ -27,6 +27,20 @@ const CONSUMERS = ['DTSampler', 'DTUpscale']
 /** @param {Node} node */
 export function isOurs(node) {
   return /^DT[A-Z]/.test(node?.comfyClass ?? node?.type ?? '')
+}
+
+/**
+ * @param {string} id as the server says it; "7:3" is node 3 inside the subgraph node 7
+ * @returns {any} the node, or null
+ */
+export function nodeOfPath(id) {
+  let graph = rootGraph()
+  let node = null
+  for (const part of String(id).split(':')) {
+    node = graph?.getNodeById(Number(part)) ?? graph?.getNodeById(part)
+    graph = node?.subgraph
+  }
+  return node
 }
 
 /**
