@@ -54,6 +54,11 @@ def user_folder() -> Path:
     return Path(folder_paths.get_user_directory()) / "__drawthings"
 
 
+def input_folder() -> Path:
+    """Where LoadImage looks for pictures."""
+    return Path(folder_paths.get_input_directory())
+
+
 def raise_if_interrupted() -> None:
     """Raise `Interrupted` if the user pressed Stop."""
     comfy.model_management.throw_exception_if_processing_interrupted()

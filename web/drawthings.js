@@ -20,6 +20,7 @@ import { notes } from './features/notes.mjs'
 import { sidebar } from './features/sidebar.mjs'
 import { exchange } from './features/exchange.mjs'
 import { convert } from './features/convert.mjs'
+import { examples } from './features/examples.mjs'
 
 addStyle()
 await loadTexts()
@@ -41,5 +42,6 @@ const features = [
   sidebar,
   exchange,
   convert,
+  examples,
 ]
 for (const feature of withOneMenu(features)) app.registerExtension(translated(feature))

@@ -8,10 +8,10 @@ named; never to an address that only a request names.
 from __future__ import annotations
 
 from .. import compat
-from . import catalogs, conversion, discovered, effects, exchange, servers, uploads
+from . import catalogs, conversion, discovered, effects, examples, exchange, servers, uploads
 
 PREFIX = "/drawthingsnodes"
-MODULES = (catalogs, servers, effects, exchange, uploads, conversion, discovered)
+MODULES = (catalogs, servers, effects, exchange, uploads, conversion, discovered, examples)
 
 
 def register() -> None:

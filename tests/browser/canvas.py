@@ -15,6 +15,8 @@ from playwright.sync_api import TimeoutError as SlowPage
 NEWEST, PINNED = FRONT_ENDS
 DEADLINE_MS = 20_000
 SEARCH_TIMEOUT_MS = 7_000
+OPEN_TIMEOUT_MS = 2_000
+PRESS_AGAIN_MS = 1_000
 BARS = (90, 140, 30, 150)  # of the page, px: left, top, right; below room for lines that come late
 EMPTY_PLACE = (700, 880)  # of the page, px; below everything that tests load
 
@@ -129,6 +131,24 @@ class Canvas:
         """The folder under /extensions that serves our modules."""
         return self._comfyui.pack_folder
 
+    @property
+    def input_folder(self) -> Path:
+        """Where this ComfyUI looks for pictures to load."""
+        return self._comfyui.base / "input"
+
+    def troubles(self) -> list[str]:
+        """What the page complains of: dialogs, toasts that are no good news, lists of issues."""
+        found: list[str] = self.page.evaluate(
+            """() => [...document.querySelectorAll("[role=dialog], [role=alertdialog], .p-dialog,"
+                + " .p-toast-message-warn, .p-toast-message-error, .text-destructive,"
+                + " [role=status]")]
+                .filter(one => one.checkVisibility() && !one.closest('.dt-strip'))
+                .filter(one => one.getAttribute('role') !== 'status'
+                    || /warning|error|issue|missing/i.test(one.textContent))
+                .map(one => one.textContent.trim())"""
+        )
+        return found
+
     def complaints_about_us(self) -> list[str]:
         """Console errors that name our files."""
         return [text for text in self._console if self._comfyui.pack_folder in text]
@@ -191,33 +211,42 @@ class Canvas:
     def add_by_search(self, title: str) -> None:
         """Double click on the empty canvas, type, and take the first find.
 
-        As a user would, it tries again where a busy front end missed the click or a key.
+        As a user would, it presses Enter again where the front end was too busy to take it, and
+        opens the search again where it missed the click.
         """
         typing = "document.activeElement?.tagName === 'INPUT'"
         before = len(self.node_types())
-        for tries_left in (2, 1, 0):
+        for tries_left in range(5, -1, -1):
             try:
                 self.page.mouse.dblclick(*EMPTY_PLACE)
-                self.page.wait_for_function(typing, timeout=SEARCH_TIMEOUT_MS)
+                self.page.wait_for_function(typing, timeout=OPEN_TIMEOUT_MS)
                 self.page.keyboard.type(title)
                 found = self.page.get_by_text(title, exact=True).first
                 found.wait_for(timeout=SEARCH_TIMEOUT_MS)
-                self.page.keyboard.press("Enter")
-                self.page.wait_for_function(
-                    "count => app.graph._nodes.length > count",
-                    arg=before,
-                    timeout=SEARCH_TIMEOUT_MS,
-                )
+                self._press_until("Enter", f"app.graph._nodes.length > {before}")
                 break
             except SlowPage:
-                if len(self.node_types()) > before:
-                    break
                 if not tries_left:
                     raise
                 self.page.keyboard.press("Escape")
+                expect(self.page.locator(".p-dialog-mask")).to_have_count(0)
         self.page.wait_for_function(f"!({typing})")
         if self.face.version == NEWEST:  # where it hangs on the mouse until a click
             self.page.mouse.click(*EMPTY_PLACE)
+
+    def _press_until(self, key: str, done: str) -> None:
+        """Press a key until something holds, as long as a field has the focus."""
+        for _ in range(SEARCH_TIMEOUT_MS // PRESS_AGAIN_MS):
+            self.page.keyboard.press(key)
+            try:
+                self.page.wait_for_function(
+                    f"{done} || document.activeElement?.tagName !== 'INPUT'",
+                    timeout=PRESS_AGAIN_MS,
+                )
+                break
+            except SlowPage:
+                continue
+        self.page.wait_for_function(done, timeout=PRESS_AGAIN_MS)
 
     def call(self, route: str, body: dict[str, Any]) -> Any:
         """Ask the backend as our page does; its answer."""

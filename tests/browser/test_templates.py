@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from canvas import Canvas
-from drawthings.tools.example_graphs import MIXED, TEXT_TO_IMAGE, WORKFLOWS, Workflow
+from drawthings.tools.example_graphs import INPAINTING, MIXED, WORKFLOWS, Workflow
 from playwright.sync_api import Locator, Response, expect
 
 LOADED = "image => image.complete && image.naturalWidth > 0"
@@ -46,8 +46,14 @@ def test_all_nine_are_there_with_title_and_picture(templates: Canvas) -> None:
     templates.screenshot("templates")
 
 
-@pytest.mark.parametrize("workflow", [TEXT_TO_IMAGE, MIXED], ids=lambda workflow: workflow.name)
-def test_a_click_opens_the_graph(templates: Canvas, workflow: Workflow) -> None:
+@pytest.mark.parametrize("workflow", [INPAINTING, MIXED], ids=lambda workflow: workflow.name)
+def test_a_click_opens_the_graph_with_the_pictures_that_it_starts_from(
+    templates: Canvas, workflow: Workflow
+) -> None:
+    pictures = ["dusk_lake.png", *(["dusk_lake_mask.png"] if workflow is INPAINTING else [])]
+    for name in pictures:  # as with a ComfyUI that never saw them
+        (templates.input_folder / name).unlink(missing_ok=True)
+    templates.page.evaluate("app.refreshComboInNodes()")
     card(templates, workflow.title).click()
 
     kinds = sorted([*(node.kind for node in workflow.nodes), "MarkdownNote"])
@@ -58,3 +64,14 @@ def test_a_click_opens_the_graph(templates: Canvas, workflow: Workflow) -> None:
     )
     expect(templates.page.get_by_test_id("template-workflows-content")).to_have_count(0)
     assert workflow.title in templates.page.title()
+    shown = templates.page.wait_for_function(
+        """names => {
+            const loaders = app.graph._nodes.filter(node => node.type.startsWith('LoadImage'))
+            return names.length === loaders.length
+                && loaders.every(node => names.includes(node.widgets[0].value))
+        }""",
+        arg=pictures,
+    )
+    assert shown
+    assert [name for name in pictures if not (templates.input_folder / name).is_file()] == []
+    assert templates.troubles() == []

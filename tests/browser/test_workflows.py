@@ -45,6 +45,7 @@ def test_every_example_opens_as_it_was_written(canvas: Canvas, name: str) -> Non
 
     canvas.load(graph_of(name))
 
+    assert canvas.troubles() == []
     opened = canvas.prompt()
     for node in opened.values():
         node["inputs"].pop("audioUI", None)  # the older front end's own player

@@ -293,3 +293,27 @@ def test_a_network_that_cannot_be_listened_to_is_one_sentence(
     status, answer = asked("/servers/discover", {"seconds": 0.1})
     assert status == 400
     assert "name the server's address" in answer["error"]
+
+
+def test_pictures_of_examples_are_copied_once_and_only_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "input"
+    folder.mkdir()
+    monkeypatch.setattr(compat, "input_folder", lambda: folder)
+    (folder / "portrait.png").write_bytes(b"the user's own")
+    names = ["dusk_lake.png", "portrait.png", "../routes/guard.py", "/etc/hosts", "none.png", 7]
+
+    assert asked("/examples/pictures", {"names": names}) == (200, {"copied": ["dusk_lake.png"]})
+    assert {path.name for path in folder.iterdir()} == {"dusk_lake.png", "portrait.png"}
+    assert (folder / "portrait.png").read_bytes() == b"the user's own"
+    assert (folder / "dusk_lake.png").read_bytes().startswith(b"\x89PNG")
+    assert asked("/examples/pictures", {"names": names}) == (200, {"copied": []})
+
+
+@pytest.mark.parametrize("names", [None, "dusk_lake.png", ["a.png"] * 101])
+def test_what_is_no_short_list_of_pictures_is_refused(names: Any) -> None:
+    status, answer = asked("/examples/pictures", {"names": names})
+
+    assert (status, answer["code"]) == (400, "Refused")
+    assert "'names' must be a list" in answer["error"]
