@@ -1,4 +1,5 @@
 // The offer to convert a workflow, and the list of what a conversion changed.
+import { said } from './sentences.mjs'
 import { t } from './text.mjs'
 
 /**
@@ -80,12 +81,21 @@ export function showOffer(nodes, accept, decline) {
 
 /**
  * @param {string} change "title (id): what changed", or a sentence on the whole
+ * @returns {[node: string, text: string]} the second in the user's language
+ */
+function parts(change) {
+  const [, node = '', rest = change] = change.match(/^(.*? \([\w:-]+\): )(.*)$/s) ?? []
+  return [node, said(rest)]
+}
+
+/**
+ * @param {string} change
  * @returns {HTMLElement}
  */
 function itemOf(change) {
-  const [, node = '', rest = change] = change.match(/^(.*? \([\w:-]+\):)( .*)$/s) ?? []
+  const [node, text] = parts(change)
   const item = element('li', '')
-  item.append(element('span', 'dt-convert-node', node), rest)
+  item.append(element('span', 'dt-convert-node', node), text)
   return item
 }
 
@@ -101,7 +111,7 @@ export function showChanges(name, nodes, changes) {
   list.append(...changes.map(itemOf))
   const foot = element('div', 'dt-convert-foot')
   const copy = button(t('convert.copy'), () => {
-    void copyText([name, ...changes].join('\n')).then(() => {
+    void copyText([name, ...changes.map((change) => parts(change).join(''))].join('\n')).then(() => {
       copy.textContent = t('convert.copied')
     })
   })

@@ -52,14 +52,18 @@ export function section(name, spoken = language()) {
 /** @type {Map<string, Map<string, string>>} */
 const names = new Map()
 
-/** @returns {Map<string, string>} what our inputs are called, by their English name in small letters */
+/** @returns {Map<string, string>} what our nodes and inputs are called, by their English name in small letters */
 export function nodeNames() {
   const spoken = language()
   const known = names.get(spoken)
   if (known) return known
   /** @type {Map<string, string>} */
   const found = new Map()
-  for (const [id, { inputs = {} }] of Object.entries(languages.en?.nodeDefs ?? {})) {
+  for (const [id, { display_name = '', inputs = {} }] of Object.entries(
+    languages.en?.nodeDefs ?? {},
+  )) {
+    const title = languages[spoken]?.nodeDefs?.[id]?.display_name
+    if (title && /^DT[A-Z]/.test(id)) found.set(display_name.toLowerCase(), title)
     for (const [input, { name = '' }] of Object.entries(/^DT[A-Z]/.test(id) ? inputs : {})) {
       const local = languages[spoken]?.nodeDefs?.[id]?.inputs?.[input]?.name
       if (local) found.set(name.toLowerCase(), local)
