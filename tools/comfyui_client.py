@@ -91,7 +91,7 @@ class Http:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def get(self, path: str) -> bytes:
-        return self._send(urllib.request.Request(self.address + path))
+        return self.send(urllib.request.Request(self.address + path))
 
     def get_json(self, path: str) -> Any:
         return json.loads(self.get(path))
@@ -102,10 +102,11 @@ class Http:
             data=json.dumps(value).encode(),
             headers={"Content-Type": "application/json"},
         )
-        answer = self._send(request)
+        answer = self.send(request)
         return json.loads(answer) if answer else None
 
-    def _send(self, request: urllib.request.Request) -> bytes:
+    def send(self, request: urllib.request.Request) -> bytes:
+        """The body of the answer. Raises urllib.error.HTTPError for a refusal."""
         with self._opener.open(request, timeout=REQUEST_TIMEOUT_S) as answer:
             body: bytes = answer.read()
             return body

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,10 @@ from .figures import Soak, growth, report, sample, write
 FAULT_SHARE, CANCEL_SHARE = 0.2, 0.1
 RUN_TIMEOUT_S = 60.0
 SAMPLE_EVERY = 25
-QUIET_S = 0.5  # before a sample, for threads that are just ending
+QUIET_S = 1.0  # before a sample, for threads that are just ending
+# One heap in place of glibc's eight per core, each of which keeps what was freed in it for
+# long: what really grows would be lost in that.
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}
 SIDE = 256  # px
 ROUNDS = 3  # of the graph that two servers share
 
@@ -81,6 +85,16 @@ def graphs(servers: Sequence[Simulator]) -> dict[str, dict[str, Any]]:
 def samplers(prompt: dict[str, Any]) -> list[dict[str, Any]]:
     """The inputs of every DT Sampler."""
     return [node["inputs"] for node in prompt.values() if node["class_type"] == "DTSampler"]
+
+
+def ask_anew(comfyui: ComfyUI) -> None:
+    """Let the catalogue of 10,000 entries go that one of the faults may have left."""
+    request = urllib.request.Request(
+        f"{comfyui.address}/drawthingsnodes/refresh",
+        b"{}",
+        {"Content-Type": "application/json", "X-Draw-Things-Nodes": "1"},
+    )
+    comfyui.client().send(request)
 
 
 def script(server: Simulator) -> Script:
@@ -167,7 +181,7 @@ def soaked(count: int, seconds: float) -> Soak:
     with (
         Simulator(faults=Script()) as simulator,
         Simulator(faults=Script()) as second,
-        ComfyUI(installation, server=simulator.address) as comfyui,
+        ComfyUI(installation, server=simulator.address, env=ENVIRONMENT) as comfyui,
         comfyui.client() as client,
     ):
         servers = (simulator, second)
@@ -194,6 +208,7 @@ def soaked(count: int, seconds: float) -> Soak:
                     before = len(server.requests)
                     server.forget()
                     soak.requests += before - len(server.requests)
+                ask_anew(comfyui)
                 time.sleep(QUIET_S)
                 soak.samples.append(sample(comfyui.child.pid, number))
                 print(soak.samples[-1], dict(soak.outcomes), flush=True)

@@ -17,10 +17,9 @@ BEGIN, END = "<!-- written by make soak -->", "<!-- end of what make soak wrote 
 WARM_UP = 200  # generations before the first figure counts
 COMPARED = 5  # samples at either end whose medians are compared: one alone is chance
 
-# How much more the process may hold at the end than after the warm-up. glibc keeps what was
-# freed in eight heaps per core, each of which takes its time to find its size. One picture
+# How much more the process may hold at the end than after the warm-up. One picture
 # (0.75 MiB) that every tenth generation left behind would make 150 MiB.
-BOUNDS = {"memory": 128.0, "descriptors": 8, "threads": 8, "processes": 0}
+BOUNDS = {"memory": 64.0, "descriptors": 8, "threads": 8, "processes": 0}
 UNITS = {"memory": "MiB", "descriptors": "", "threads": "", "processes": ""}
 NAMES = {
     "memory": "resident memory, with its workers'",
