@@ -13,7 +13,8 @@ from canvas import FACES, Canvas, Face
 from drawthings.dt_core.simulator import Simulator
 from drawthings.tools.comfyui import ComfyUI
 from drawthings.tools.comfyui_setup import ROOT, find_or_install, front_end
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Locator, sync_playwright
+from sidebar import close_tab, open_tab, remove, search
 
 ARTIFACTS = Path(os.environ.get("ARTIFACTS") or ROOT / "artifacts")
 PACK_FOLDER = "drawthings-nodes"  # in-app help knows only folders without a dot
@@ -122,3 +123,16 @@ def canvas(page_of_face: Canvas) -> Iterator[Canvas]:
     yield page_of_face
     assert page_of_face.page_errors == []
     assert page_of_face.complaints_about_us() == []
+
+
+@pytest.fixture
+def tab(canvas: Canvas) -> Iterator[Locator]:
+    """The open tab of the sidebar; stored servers and lines of uploads are removed afterwards."""
+    opened = open_tab(canvas)
+    yield opened
+    search(opened, "")
+    for dismiss in opened.get_by_role("button", name="Remove from the list").all()[::-1]:
+        dismiss.click()
+    while opened.get_by_role("button", name="Remove", exact=True).count():
+        remove(canvas, opened)
+    close_tab(canvas)
