@@ -205,7 +205,7 @@ def test_the_environment_names_the_server(
 
 
 def test_several_servers_share_the_pictures() -> None:
-    with Simulator(step_delay=0.05) as one, Simulator(step_delay=0.05) as two:
+    with Simulator(step_delay=0.3) as one, Simulator(step_delay=0.3) as two:
         with DrawThingsClient(f"{one.address},{two.address}", insecure=True) as client:
             images = client.generate_image("x", config(seed=1, batch_count=4))
         assert len(images) == 4

@@ -343,7 +343,7 @@ def test_a_video_is_its_frames_and_its_sound(drawthings: Command, server: Simula
 
 
 def test_several_servers_share_the_pictures(drawthings: Command) -> None:
-    with Simulator(step_delay=0.05) as one, Simulator(step_delay=0.05) as two:
+    with Simulator(step_delay=0.3) as one, Simulator(step_delay=0.3) as two:
         answer = drawthings(
             "generate", "x", "-m", MODEL, *SMALL, "-c", "4", "--json",
             "--server", f"{one.address},{two.address}",
