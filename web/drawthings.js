@@ -1,6 +1,6 @@
 // Registers our features, each an extension of its own. Every workflow also runs without them.
 import { app } from '../../scripts/app.js'
-import { addStyle } from './lib/style.mjs'
+import { addStyles } from './lib/style.mjs'
 import { catalogWatch } from './lib/catalogs.mjs'
 import { graphWatch } from './lib/graph.mjs'
 import { withOneMenu } from './lib/menu.mjs'
@@ -22,7 +22,7 @@ import { exchange } from './features/exchange.mjs'
 import { convert } from './features/convert.mjs'
 import { examples } from './features/examples.mjs'
 
-addStyle()
+addStyles()
 await loadTexts()
 const features = [
   graphWatch,

@@ -57,7 +57,7 @@ function keepOutOfFiles(node) {
   }
 }
 
-/** The classic canvas; Nodes 2.0 reads style.css. A new colour theme empties both tables. */
+/** The classic canvas; Nodes 2.0 reads style/nodes.css. A new colour theme empties both tables. */
 function paintSockets() {
   const canvas = /** @type {any} */ (app.canvas)
   if (!canvas) return

@@ -2,7 +2,7 @@
 // of rows; only those that can be seen are drawn.
 import { make } from './elements.mjs'
 
-const ROW = 44 // px, as style.css has it
+const ROW = 44 // px, as style/browser.css has it
 const HEADING = 30
 const SPARE = 6 // rows drawn above and below what is seen
 

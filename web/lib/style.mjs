@@ -1,9 +1,13 @@
-// Brings style.css into the page.
+// Brings our style sheets into the page.
 
-/** Link the style sheet, once. */
-export function addStyle() {
-  const link = document.createElement('link')
-  link.rel = 'stylesheet'
-  link.href = new URL('../style.css', import.meta.url).href
-  document.head.append(link)
+const SHEETS = ['nodes', 'browser', 'sidebar', 'convert']
+
+/** Link the style sheets, once. */
+export function addStyles() {
+  for (const name of SHEETS) {
+    const link = document.createElement('link')
+    link.rel = 'stylesheet'
+    link.href = new URL(`../style/${name}.css`, import.meta.url).href
+    document.head.append(link)
+  }
 }
