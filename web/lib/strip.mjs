@@ -1,6 +1,7 @@
 // One quiet area below the widgets of a node, where features say something about it. It is
 // never saved, and takes no room while it is empty.
-import { hasDomWidgets, hideWidget, redraw } from './faces.mjs'
+import { app } from '../../../scripts/app.js'
+import { hasDomWidgets, hideWidget, isVue, redraw } from './faces.mjs'
 
 /** The features that share it, from top to bottom. */
 const ORDER = ['status', 'recommend', 'fit', 'matters', 'progress', 'notes']
@@ -48,7 +49,19 @@ export function fill(node, name, ...content) {
   if (!content.length && !strips.get(node)?.sections.has(name)) return
   section(node, name).replaceChildren(...content)
   const strip = /** @type {Strip} */ (strips.get(node))
+  takePlace(node, strip)
   measure(node, strip)
+}
+
+/**
+ * After an undo Nodes 2.0 goes on showing the strip of the node that was there before.
+ * @param {any} node
+ * @param {Strip} strip
+ */
+function takePlace(node, strip) {
+  if (!isVue() || strip.root.isConnected || node.graph !== app.canvas?.graph) return
+  const id = CSS.escape(String(node.id))
+  document.querySelector(`[data-node-id="${id}"] .dt-strip`)?.replaceWith(strip.root)
 }
 
 /**
