@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import time
@@ -107,9 +108,16 @@ class Http:
 
     def send(self, request: urllib.request.Request) -> bytes:
         """The body of the answer. Raises urllib.error.HTTPError for a refusal."""
-        with self._opener.open(request, timeout=REQUEST_TIMEOUT_S) as answer:
-            body: bytes = answer.read()
-            return body
+        try:
+            with self._opener.open(request, timeout=REQUEST_TIMEOUT_S) as answer:
+                body: bytes = answer.read()
+                return body
+        except urllib.error.HTTPError as refusal:
+            with refusal:  # it holds the connection, also where nobody reads its body
+                kept = io.BytesIO(refusal.read())
+            raise urllib.error.HTTPError(
+                refusal.url, refusal.code, refusal.reason, refusal.headers, kept
+            ) from None
 
 
 class Client(Http):

@@ -153,9 +153,14 @@ class Canvas:
         """Console errors that name our files."""
         return [text for text in self._console if self._comfyui.pack_folder in text]
 
+    def forget_complaints(self) -> None:
+        self.page_errors.clear()
+        self._console.clear()
+
     def clear(self) -> None:
         """No dialog, no node, and nothing left that an undo would bring back first."""
         self.page.keyboard.press("Escape")
+        self.close_toasts()
         self.page.evaluate(
             """() => {
                 app.canvas.emitBeforeChange()
@@ -326,7 +331,12 @@ class Canvas:
         output: dict[str, Any] = self.page.evaluate("app.graphToPrompt().then(p => p.output)")
         return output
 
+    def close_toasts(self) -> None:
+        """Messages lie above the Run button."""
+        self.page.evaluate("app.extensionManager.toast.removeAll?.()")
+
     def run(self) -> None:
+        self.close_toasts()
         self.page.get_by_role("button", name="Run", exact=True).first.click()
 
     def wait_for_picture(self, node_id: int) -> tuple[dict[str, str], int, int]:

@@ -120,6 +120,7 @@ def page_of_face(
 def canvas(page_of_face: Canvas) -> Iterator[Canvas]:
     """The page, emptied; afterwards it must not have complained about us."""
     page_of_face.clear()
+    page_of_face.forget_complaints()
     yield page_of_face
     assert page_of_face.page_errors == []
     assert page_of_face.complaints_about_us() == []

@@ -70,7 +70,7 @@ def test_names_and_words_of_a_server_are_text_on_a_node(canvas: Canvas, evil: Si
     canvas.show_all()
     assert evil.faults is not None
     evil.faults.add(Fault.of("status", code="INTERNAL", details=MARKUP, picture=1, times=0))
-    canvas.page.get_by_role("button", name="Run", exact=True).click()
+    canvas.run()
     note = canvas.page.locator(".dt-section-notes").locator("visible=true")
     expect(note.first).to_contain_text("picture(s) arrived", timeout=DEADLINE_MS)
     expect(note.first).to_contain_text(MARKUP)

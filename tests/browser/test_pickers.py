@@ -151,7 +151,7 @@ def test_what_does_not_fit_the_model_comes_last_and_says_why(canvas: Canvas) -> 
     canvas.page.wait_for_function(
         f"""([id, name]) => {{
             const {{ values, getOptionLabel }} = {WIDGET}.options
-            return getOptionLabel(values.at(-1)).endsWith(', not Z Image')
+            return getOptionLabel?.(values.at(-1)).endsWith(', not Z Image')
         }}""",
         arg=[lora, "lora"],
     )

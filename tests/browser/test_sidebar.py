@@ -216,11 +216,14 @@ def test_a_model_of_another_server_brings_that_server_along(canvas: Canvas, tab:
         [loader] = [n for n in prompt.values() if n["class_type"] == "DTModelLoader"]
         assert prompt[loader["inputs"]["server"][0]]["class_type"] == "DTServer"
         canvas.screenshot("sidebar-other-server")
+        canvas.wait_until_recorded()
 
         # The second one of that server shares its node.
         drag_to_canvas(canvas, row(tab, MODEL), {"x": EMPTY["x"] - 100, "y": 200})
         wait_for_nodes(canvas, "DTModelLoader", "DTModelLoader", "DTServer")
+        canvas.wait_until_recorded()
         undo(canvas)
+        wait_for_nodes(canvas, "DTModelLoader", "DTServer")
         undo(canvas)
         wait_for_nodes(canvas)
 

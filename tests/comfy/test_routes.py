@@ -74,7 +74,8 @@ def test_what_is_stored_is_not_served(comfyui: ComfyUI) -> None:
     assert secret.encode() not in removed
     for name in ("secrets.json", "servers.json"):
         for path in (f"/userdata/../__drawthings/{name}", f"/userdata/__drawthings%2F{name}"):
-            with pytest.raises(urllib.error.HTTPError):
+            with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(comfyui.address + path, timeout=10)
+            refused.value.close()
     assert secret not in comfyui.log.read_text(encoding="utf-8")
     post(comfyui, "/drawthingsnodes/servers/remove", {"name": "hidden"}, JSON)
