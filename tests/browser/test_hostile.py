@@ -40,7 +40,7 @@ def test_names_of_a_server_are_text_in_the_sidebar(canvas: Canvas, evil: Simulat
     tab = canvas.page.locator(".dt-sidebar")
     tab.locator(".dt-server").filter(has_text=NAME).first.click()
     rows = tab.locator(".dt-browser-row")
-    for kind in ("Models", "LoRAs", "ControlNets"):
+    for kind in ("ControlNets", "LoRAs", "Models"):  # the last one stays chosen
         tab.locator(".dt-contents-tabs").get_by_role("button", name=kind).click()
         expect(rows.filter(has_text=MARKUP).first).to_be_visible(timeout=DEADLINE_MS)
         expect(rows.filter(has_text="../../../etc/passwd.ckpt").first).to_be_visible()
