@@ -38,21 +38,24 @@ _ALMOST_HALF = 0xFFF  # of the last bit that stays: what rounding adds
 _SINGLE_ONE = int(np.float32(1).view(np.uint32))
 
 
-def to_half(values: FloatArray, scale: float, offset: float, low: float) -> HalfArray:
+def to_half(
+    values: FloatArray, scale: float, offset: float, low: float, out: HalfArray | None = None
+) -> HalfArray:
     """clamp(values * scale + offset, low, 1) as half floats, rounded to nearest.
 
     `values` is float32 of any shape; `low` is 0 or -1, and what NaN becomes. `scale` and
-    `offset` bring 0..1 into the range.
+    `offset` bring 0..1 into the range. `out` is of the same shape and contiguous, or new.
     """
     torch = sys.modules.get("torch")
+    result = np.empty(values.shape, np.float16) if out is None else out
     if torch is not None:
-        return _to_half_with(torch, values, scale, offset, low)
+        _to_half_with(torch, values, scale, offset, low, result)
+        return result
     if not offset:
         # Small values keep all their digits here, too many for the rounding below.
         clamped: NDArray[Any] = np.clip(values * np.float32(scale), low, 1)
-        halves: HalfArray = np.nan_to_num(clamped, copy=False, nan=low).astype(np.float16)
-        return halves
-    result = np.empty(values.shape, np.float16)
+        np.copyto(result, np.nan_to_num(clamped, copy=False, nan=low), casting="unsafe")
+        return result
     bits = result.view(np.uint16).reshape(-1)
     flat = np.ascontiguousarray(values).reshape(-1)
     usual = _in_0_to_1(flat)
@@ -89,10 +92,11 @@ def _in_0_to_1(values: FloatArray) -> bool:
     return int(np.maximum.reduce(values.view(np.uint32))) <= _SINGLE_ONE
 
 
-def _in_minus_1_to_1(values: HalfArray) -> bool:
+def _in_range(values: HalfArray, low: float) -> bool:
+    """Whether all are from `low`, -1 or 0, to 1."""
     most = int(np.maximum.reduce(values.view(np.int16)))
     least = int(np.maximum.reduce(values.view(np.uint16)))  # of the negative ones, if any
-    return most <= _HALF_ONE and least <= _HALF_ONE | _HALF_SIGN
+    return most <= _HALF_ONE and least <= (_HALF_ONE | _HALF_SIGN if low else _HALF_ONE)
 
 
 def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: FloatArray) -> bool:
@@ -108,7 +112,7 @@ def to_unit(values: HalfArray | FloatArray, scale: float, offset: float, out: Fl
         return _to_unit_from_single(given, scale, offset, made)
     if torch is not None:
         return _to_unit_with(torch, given, scale, offset, made)
-    usual = _in_minus_1_to_1(given)
+    usual = _in_range(given, -1)
     clamp = not (usual and _fits(scale, offset))
     for part in _blocks(made.size, _BLOCK_WITHOUT_TORCH):
         target = made[part]
@@ -144,25 +148,25 @@ def _to_unit_from_single(given: FloatArray, scale: float, offset: float, made: F
 
 
 def _to_half_with(
-    torch: Any, values: FloatArray, scale: float, offset: float, low: float
-) -> HalfArray:
-    result = np.empty(values.shape, np.float16)
-    flat = np.ascontiguousarray(values).reshape(-1)
-    usual = _in_0_to_1(flat)
+    torch: Any, values: FloatArray, scale: float, offset: float, low: float, result: HalfArray
+) -> None:
+    flat, halves = np.ascontiguousarray(values).reshape(-1), result.reshape(-1)
     added, room = torch.tensor(float(offset)), torch.empty(_BLOCK)
-    for given, made in _block_pairs(torch, flat, result.reshape(-1)):
-        block = room[: given.numel()] if given.numel() < _BLOCK else room
-        torch.add(added, given, alpha=scale, out=block)
-        if not usual:
-            block.clamp_(low, 1).nan_to_num_(nan=low)
-        made.copy_(block)
-    return result
+    for clamped in (False, True):
+        for given, made in _block_pairs(torch, flat, halves):
+            block = room[: given.numel()] if given.numel() < _BLOCK else room
+            torch.add(added, given, alpha=scale, out=block)
+            if clamped:
+                block.clamp_(low, 1).nan_to_num_(nan=low)
+            made.copy_(block)
+        if _in_range(halves, low):  # half as many bytes to look at as there were before
+            break
 
 
 def _to_unit_with(
     torch: Any, values: HalfArray, scale: float, offset: float, out: FloatArray
 ) -> bool:
-    usual = _in_minus_1_to_1(values)
+    usual = _in_range(values, -1)
     clamp = not (usual and _fits(scale, offset))
     added = torch.tensor(float(offset))
     for given, made in _block_pairs(torch, values, out):

@@ -27,6 +27,7 @@ __all__ = [
     "scribble_to_wire",
     "to_uint8",
     "wire_to_picture",
+    "write_picture",
 ]
 
 FloatArray = NDArray[np.float32]
@@ -59,6 +60,19 @@ def picture_to_wire(pixels: NDArray[Any]) -> HalfArray:
         TensorError: another shape or type.
     """
     return _signed_half(_three_channels(pixels))[None]
+
+
+def write_picture(pixels: NDArray[Any], out: HalfArray) -> None:
+    """The same into an array that is there.
+
+    Raises:
+        TensorError: another shape or type.
+    """
+    pixels = _three_channels(pixels)
+    if pixels.dtype == np.uint8:
+        np.copyto(out[0], _signed_half(pixels))
+    else:
+        halves.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1, out[0])
 
 
 def scribble_to_wire(pixels: NDArray[Any]) -> HalfArray:

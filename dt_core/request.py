@@ -175,9 +175,11 @@ class _Blobs:
 
     _puts: list[tuple[bytes, Any, str]] = field(default_factory=list)
 
-    def put(self, array: NDArray[Any], message: Any, name: str) -> None:
-        """Let the field of that name in `message` stand for an array, from `contents` on."""
-        self._puts.append((tensor.encode(array), message, name))
+    def put(self, array: NDArray[Any] | bytes, message: Any, name: str) -> None:
+        """Let the field of that name in `message` stand for an array or a tensor, from
+        `contents` on."""
+        data = array if isinstance(array, bytes) else tensor.encode(array)
+        self._puts.append((data, message, name))
 
     def contents(self) -> Iterable[bytes]:
         digests = _digests([data for data, _, _ in self._puts])
@@ -200,13 +202,17 @@ def _digests(blobs: list[bytes]) -> list[bytes]:
         return list(threads.map(digest, blobs))
 
 
-def _image(resolved: Resolved, first: Picture, size: Size) -> NDArray[Any]:
+def _image(resolved: Resolved, first: Picture, size: Size) -> bytes:
     """The init image, [N, H, W, 3]: one picture, or those that a video starts from."""
     pictures = (first, *resolved.request.frames)
     taken = pictures[: frames.leading(resolved, len(pictures))]
-    fitted = [pixels.cover(picture.pixels, size.width, size.height) for picture in taken]
-    made = [pixels.picture_to_wire(array) for array in fitted]
-    return made[0] if len(made) == 1 else np.concatenate(made)
+
+    def fill(out: NDArray[np.float16]) -> None:
+        for row, picture in enumerate(taken):
+            fitted = pixels.cover(picture.pixels, size.width, size.height)
+            pixels.write_picture(fitted, out[row : row + 1])
+
+    return tensor.filled((len(taken), size.height, size.width, 3), fill)
 
 
 def _control_of(row: ControlSettings) -> Control:

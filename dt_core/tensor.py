@@ -7,6 +7,7 @@ What the numbers in a tensor mean is the business of `pixels` and `preview`.
 
 from __future__ import annotations
 
+import ctypes
 import enum
 import math
 import struct
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from . import fpzip_pool
 from .errors import TensorError
+from .range_decoder import RangeDecoder
 
 __all__ = [
     "HEADER_BYTES",
@@ -271,6 +273,33 @@ def encode(
     return b"".join((header, payload))
 
 
+def filled(shape: tuple[int, ...], fill: Callable[[NDArray[np.float16]], None]) -> bytes:
+    """A raw tensor of half floats, NHWC, whose values `fill` writes: nobody copies them.
+
+    `shape` has four dimensions. `fill` gets the array with anything in it, writes every
+    value, and keeps no reference to it.
+    """
+    size_bytes = math.prod(shape) * 2
+    _check_size(shape, size_bytes)
+    dims = (*shape, *(0,) * (MAX_RANK - len(shape)))
+    header = _HEADER.pack(_IDENTIFIERS["raw"], CPU_MEMORY, Layout.NHWC, Datatype.F16, 0, *dims)
+    data: bytes = _new_bytes(None, HEADER_BYTES + size_bytes)
+    memory = (ctypes.c_char * len(data)).from_address(_start_of(data))
+    whole = np.frombuffer(memoryview(memory), np.uint8)
+    whole[:HEADER_BYTES] = np.frombuffer(header, np.uint8)
+    fill(whole[HEADER_BYTES:].view(np.float16).reshape(shape))
+    return data
+
+
+# Python lets the maker of a bytes object write into it until somebody else has it.
+_new_bytes = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)
+_start_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(
+    ("PyBytes_AsString", ctypes.pythonapi)
+)
+
+
 def _check_size(shape: tuple[int, ...], size_bytes: int) -> None:
     if size_bytes > MAX_BYTES:
         raise TensorError(
@@ -338,7 +367,7 @@ def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
         )
     # The stream's header is range-coded: four characters of 8 bits, two version numbers, the
     # type, the precision and four dimensions, all uncompressed in effect.
-    bits = _RangeDecoder(payload[:64])
+    bits = RangeDecoder(payload[:64])
     magic = bytes(bits.take(8) for _ in _FPZIP_MAGIC)
     version = bits.take(16), bits.take(8)
     if magic != _FPZIP_MAGIC or version != _FPZIP_VERSION:
@@ -357,42 +386,3 @@ def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
             f"The tensor's fpzip data holds {count} values, which do not fill"
             f" its shape {list(header.shape)}."
         )
-
-
-class _RangeDecoder:
-    """Reads plain numbers from fpzip's range coder; past the end it reads zeros."""
-
-    _MASK = 0xFFFF_FFFF
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = bytes(data)
-        self._next = 0
-        self._low = 0
-        self._range = self._MASK
-        self._code = 0
-        self._shift_in(4)
-
-    def take(self, bits: int) -> int:
-        """The next number; those above 16 bits come in halves, the lower one first."""
-        if bits > 16:
-            return self.take(16) | self.take(bits - 16) << 16
-        self._range >>= bits
-        value = ((self._code - self._low) & self._MASK) // self._range
-        # Only in damaged data is it more; then the interval must not leave its bounds.
-        value = min(value, (1 << bits) - 1)
-        self._low = (self._low + value * self._range) & self._MASK
-        while not (self._low ^ (self._low + self._range & self._MASK)) >> 24:
-            self._shift_in(1)
-            self._range = self._range << 8 & self._MASK
-        if not self._range >> 16:
-            # The interval straddles a carry: cut it off there.
-            self._shift_in(2)
-            self._range = -self._low & self._MASK
-        return value
-
-    def _shift_in(self, count: int) -> None:
-        for _ in range(count):
-            byte = self._data[self._next] if self._next < len(self._data) else 0
-            self._next += 1
-            self._code = (self._code << 8 | byte) & self._MASK
-            self._low = self._low << 8 & self._MASK

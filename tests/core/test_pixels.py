@@ -158,3 +158,14 @@ def test_cover_cuts_the_centre_of_the_right_shape() -> None:
     tall = pixels.cover(picture.transpose(1, 0, 2), 64, 64)
     assert tall.shape == (64, 64, 3)
     np.testing.assert_allclose(tall, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+def test_a_picture_is_written_where_there_is_room_for_it(dtype: type) -> None:
+    made = np.random.default_rng(3).random((4, 6, 3)) * (255 if dtype is np.uint8 else 1)
+    picture = made.astype(dtype)
+    out = np.full((1, 4, 6, 3), np.nan, np.float16)
+    pixels.write_picture(picture, out)
+    np.testing.assert_array_equal(out, pixels.picture_to_wire(picture))
+    with pytest.raises(TensorError, match="height, width, 3"):
+        pixels.write_picture(picture[:, :, :2], out)

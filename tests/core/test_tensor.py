@@ -285,3 +285,19 @@ def test_a_flipped_bit_in_an_fpzip_stream_never_harms_this_process(place: int, b
         return
     assert result.shape == array.shape
     assert result.dtype == array.dtype
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 16, 3), (3, 5, 7, 3), (1, 1, 1, 1)])
+def test_a_tensor_that_is_filled_is_the_same_as_one_of_a_ready_array(
+    shape: tuple[int, ...],
+) -> None:
+    values = np.random.default_rng(2).standard_normal(shape).astype(np.float16)
+    made = tensor.filled(shape, lambda out: np.copyto(out, values))
+    assert type(made) is bytes
+    assert made == encode(values)
+    assert hash(made) == hash(encode(values))
+
+
+def test_a_tensor_too_large_is_not_begun() -> None:
+    with pytest.raises(TensorError, match="1024 MiB"):
+        tensor.filled((1, 32768, 32768, 3), lambda out: pytest.fail("filled"))

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from . import memory
-from .node import running
+from .node import kept_memory, running
 from .rows import Found, Growth, Row, part
 
 PART = "Growth"
@@ -34,7 +34,7 @@ def measure(quick: bool) -> Iterator[Found]:
 
 
 def _seconds(name: str, amount: int, rounds: int) -> float:
-    with running(memory.scene(name, amount)) as run:
+    with kept_memory(), running(memory.scene(name, amount)) as run:
         return statistics.median(run.seconds() for _ in range(rounds))
 
 

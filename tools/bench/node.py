@@ -9,11 +9,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import folder_paths
 
 from ...dt_core import channel, fpzip_pool
 from ...dt_core.profile import ServerProfile, TlsMode
+from ...dt_core.stack import Stack
 from ...dt_core.values import ModelChoice
 from ...nodes.sampler import DTSampler
 from .scenes import STEPS, Scene, echo_reply
@@ -82,6 +84,21 @@ def running(scene: Scene) -> Iterator[Run]:
             run.output = None
             channel.close_all()
             fpzip_pool.shutdown()
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Every run puts its pictures where those of the last one were, which nobody has any more."""
+    kept: dict[tuple[int, int], Any] = {}
+    original = Stack._made
+
+    def made(stack: Stack, height: int, width: int) -> Any:
+        if (height, width) not in kept:
+            kept[height, width] = original(stack, height, width)
+        return kept[height, width]
+
+    with patch.object(Stack, "_made", made):
+        yield
 
 
 @contextmanager

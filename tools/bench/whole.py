@@ -5,16 +5,14 @@ from __future__ import annotations
 import mmap
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from ...dt_core import preview
-from ...dt_core.stack import Stack
 from . import scenes
-from .node import Run, running
+from .node import Run, kept_memory, running
 from .rows import Found, Timed, milliseconds, part, race, row
 from .scenes import Scene
 
@@ -64,7 +62,7 @@ def _case(name: str, scene: Scene, goal_ms: float, rounds: int) -> Found:
 
 def _film(scene: Scene, rounds: int) -> Iterator[Found]:
     """With the result in memory that is there already; and what the system takes to give it."""
-    with _kept_memory():
+    with kept_memory():
         yield _case(f"{FRAMES} frames, raw", scene, FILM_GOAL_MS, rounds)
     size_bytes = FRAMES * scenes.SIDE * scenes.SIDE * 3 * 4
 
@@ -85,21 +83,6 @@ def _film(scene: Scene, rounds: int) -> Iterator[Found]:
         "ms",
         beside=f"{size_bytes >> 20} MiB, the system's part; not in the figure above",
     )
-
-
-@contextmanager
-def _kept_memory() -> Iterator[None]:
-    """Every run puts its pictures where those of the last one were, which nobody has any more."""
-    kept: dict[tuple[int, int], Any] = {}
-    original = Stack._made
-
-    def made(stack: Stack, height: int, width: int) -> Any:
-        if (height, width) not in kept:
-            kept[height, width] = original(stack, height, width)
-        return kept[height, width]
-
-    with patch.object(Stack, "_made", made):
-        yield
 
 
 def _habits(scene: Scene) -> Iterator[Found]:
