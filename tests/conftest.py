@@ -10,7 +10,10 @@ import os
 import sys
 import tempfile
 import types
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +24,10 @@ sys.modules.setdefault("drawthings", _pack)
 # Tests remember no server in the developer's own list, and none from run to run.
 _home = tempfile.TemporaryDirectory(prefix="drawthings-tests-")
 os.environ["DRAWTHINGS_HOME"] = _home.name
+
+
+@pytest.fixture(autouse=True)
+def _no_known_server() -> Iterator[None]:
+    """Ports are given out again: a server is not the one that another test met there."""
+    yield
+    (Path(_home.name) / "known_servers.json").unlink(missing_ok=True)

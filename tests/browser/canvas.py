@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ NEWEST, PINNED = FRONT_ENDS
 DEADLINE_MS = 20_000
 SEARCH_TIMEOUT_MS = 7_000
 OPEN_TIMEOUT_MS = 2_000
+STILL = 6  # frames
 PRESS_AGAIN_MS = 1_000
 BARS = (90, 140, 30, 150)  # of the page, px: left, top, right; below room for lines that come late
 EMPTY_PLACE = (700, 880)  # of the page, px; below everything that tests load
@@ -209,9 +211,25 @@ class Canvas:
         return ids
 
     def field(self, ident: str, name: str) -> tuple[float, float]:
-        """Where a widget of a node is on the page, its middle, px."""
-        x, y = self.page.evaluate(FIELD, [ident, name])
+        """Where a widget of a node is on the page, its middle, px; once it moves no more."""
+        places: list[list[float]] = []
+        while len(places) < STILL or places[-STILL:] != places[-1:] * STILL:
+            frame = "given => new Promise(done => requestAnimationFrame(() => done(({})(given))))"
+            places.append(self.page.evaluate(frame.format(FIELD), [ident, name]))
+        x, y = places[-1]
         return x, y
+
+    def at_field(self, ident: str, name: str, act: Callable[[float, float], None]) -> None:
+        """Do something there, as a user would again where the page was too busy to take it."""
+        for tries_left in range(3, -1, -1):
+            try:
+                act(*self.field(ident, name))
+                return
+            except (SlowPage, AssertionError):
+                if not tries_left:
+                    raise
+            self.page.keyboard.press("Escape")
+            self.page.mouse.move(*EMPTY_PLACE)
 
     def add_by_search(self, title: str) -> None:
         """Double click on the empty canvas, type, and take the first find.

@@ -93,12 +93,14 @@ def test_a_dimmed_field_looks_so_and_tells_why_under_the_mouse(canvas: Canvas) -
     wait_dimmed(canvas, ids["sampler"], "guidance")
     canvas.show_all()
 
-    x, y = canvas.field(ids["sampler"], "guidance")
-    canvas.page.mouse.move(x, y)
-    canvas.page.mouse.move(x + 3, y)
-
     tooltip = canvas.page.get_by_text("No effect: ").locator("visible=true").first
-    expect(tooltip).to_contain_text("distilled model")
+
+    def point(x: float, y: float) -> None:
+        canvas.page.mouse.move(x, y)
+        canvas.page.mouse.move(x + 3, y)
+        expect(tooltip).to_contain_text("distilled model")
+
+    canvas.at_field(ids["sampler"], "guidance", point)
     canvas.screenshot("dimmed")
     if canvas.face.vue:
         row = canvas.page.locator(f"[data-node-id='{ids['sampler']}'] [node-id]")

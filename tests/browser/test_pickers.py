@@ -229,8 +229,12 @@ def test_the_list_of_a_field_opens_filters_by_typing_and_chooses(canvas: Canvas)
     )
     canvas.show_all()
 
-    canvas.page.mouse.click(*canvas.field(str(loader), "model"))
-    canvas.page.wait_for_function("document.activeElement?.tagName === 'INPUT'")
+    def click(x: float, y: float) -> None:
+        canvas.page.mouse.click(x, y)
+        typing = "document.activeElement?.tagName === 'INPUT'"
+        canvas.page.wait_for_function(typing, timeout=3_000)
+
+    canvas.at_field(str(loader), "model", click)
     canvas.screenshot("list-open")
     canvas.page.keyboard.type("z image turbo")
     entries = canvas.page.locator(".litemenu-entry, [role=option]").locator("visible=true")

@@ -224,8 +224,6 @@ def test_a_model_of_another_server_brings_that_server_along(canvas: Canvas, tab:
         canvas.wait_until_recorded()
         undo(canvas)
         wait_for_nodes(canvas, "DTModelLoader", "DTServer")
-        undo(canvas)
-        wait_for_nodes(canvas)
 
 
 def test_loras_dropped_on_a_node_fill_its_rows_and_then_a_node_of_their_own(
