@@ -68,11 +68,7 @@ def write_picture(pixels: NDArray[Any], out: HalfArray) -> None:
     Raises:
         TensorError: another shape or type.
     """
-    pixels = _three_channels(pixels)
-    if pixels.dtype == np.uint8:
-        np.copyto(out[0], _signed_half(pixels))
-    else:
-        halves.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1, out[0])
+    _signed_half(_three_channels(pixels), out[0])
 
 
 def scribble_to_wire(pixels: NDArray[Any]) -> HalfArray:
@@ -217,14 +213,14 @@ def _three_channels(pixels: NDArray[Any]) -> NDArray[Any]:
     return pixels
 
 
-def _signed_half(pixels: NDArray[Any]) -> HalfArray:
-    """0..1 or 0..255 to -1..1."""
+def _signed_half(pixels: NDArray[Any], out: HalfArray | None = None) -> HalfArray:
+    """0..1 or 0..255 to -1..1, into `out` or a new array."""
     if pixels.dtype == np.uint8:
         # In single floats, then to half, is what the official command-line tool does.
         table = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
-        looked_up: HalfArray = np.take(table.astype(np.float16), pixels)
+        looked_up: HalfArray = np.take(table.astype(np.float16), pixels, out=out)
         return looked_up
-    return halves.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1)
+    return halves.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1, out)
 
 
 def _resampled(
