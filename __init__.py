@@ -1,6 +1,6 @@
 """Draw Things Nodes: ComfyUI's way into the pack."""
 
-from .nodes import comfy_entrypoint
+from .nodes.extension import comfy_entrypoint
 
 WEB_DIRECTORY = "./web"
 

@@ -38,31 +38,8 @@ if TYPE_CHECKING:
         latent_info,
         save_images,
     )
-    from .catalog import (
-        Catalog,
-    )
-    from .choices import (
-        ColorCalibration,
-        CompressionMethod,
-        ControlInputType,
-        ControlMode,
-        LoraMode,
-        Sampler,
-        SeedMode,
-    )
-    from .client import (
-        AsyncClient,
-        Client,
-        FileStatus,
-        Thresholds,
-    )
-    from .configuration import (
-        Configuration,
-    )
-    from .discovery import (
-        FoundServer,
-        discover,
-    )
+    from .connection.discovery import FoundServer, discover
+    from .connection.profile import ServerProfile, TlsMode
     from .errors import (
         Cancelled,
         CertificateChanged,
@@ -83,7 +60,8 @@ if TYPE_CHECKING:
         TrustError,
         UploadFailed,
     )
-    from .events import (
+    from .generation.client import AsyncClient, Client, FileStatus, Thresholds
+    from .generation.events import (
         AudioReceived,
         DownloadSize,
         Event,
@@ -94,31 +72,22 @@ if TYPE_CHECKING:
         Stage,
         Started,
     )
-    from .job import (
-        Job,
+    from .generation.job import Job
+    from .generation.upload import Upload, UploadedFile, UploadPhase
+    from .models.catalog import Catalog
+    from .pictures.values import Audio, Mask, Picture, Size
+    from .request.parts import Control, Lora, ModelChoice, Reference
+    from .request.resolved import GenerationRequest
+    from .settings.choices import (
+        ColorCalibration,
+        CompressionMethod,
+        ControlInputType,
+        ControlMode,
+        LoraMode,
+        Sampler,
+        SeedMode,
     )
-    from .profile import (
-        ServerProfile,
-        TlsMode,
-    )
-    from .request import (
-        GenerationRequest,
-    )
-    from .upload import (
-        Upload,
-        UploadedFile,
-        UploadPhase,
-    )
-    from .values import (
-        Audio,
-        Control,
-        Lora,
-        Mask,
-        ModelChoice,
-        Picture,
-        Reference,
-        Size,
-    )
+    from .settings.configuration import Configuration
 
 __version__ = "0.1.0"
 
@@ -130,28 +99,29 @@ _HOME = {
         "GenerationProgress GenerationStarted ImageGenerationConfig LoRAConfig "
         "ModelMetadata ServerLeft encode_image_to_tensor latent_info save_images"
     ),
-    "catalog": "Catalog",
-    "choices": (
+    "models.catalog": "Catalog",
+    "settings.choices": (
         "ColorCalibration CompressionMethod ControlInputType ControlMode LoraMode Sampler SeedMode"
     ),
-    "client": "AsyncClient Client FileStatus Thresholds",
-    "configuration": "Configuration",
-    "discovery": "FoundServer discover",
+    "generation.client": "AsyncClient Client FileStatus Thresholds",
+    "settings.configuration": "Configuration",
+    "connection.discovery": "FoundServer discover",
     "errors": (
         "Cancelled CertificateChanged DrawThingsError FileOnServer GenerationFailed "
         "ModelNotFound NoAnswer NoImages ProtocolError RequestError SecretRejected "
         "ServerError ServerUnreachable SettingsError TensorError TlsMismatch TrustError "
         "UploadFailed"
     ),
-    "events": (
+    "generation.events": (
         "AudioReceived DownloadSize Event ImageReceived Preview Progress RemoteDownload "
         "Stage Started"
     ),
-    "job": "Job",
-    "profile": "ServerProfile TlsMode",
-    "request": "GenerationRequest",
-    "upload": "Upload UploadedFile UploadPhase",
-    "values": "Audio Control Lora Mask ModelChoice Picture Reference Size",
+    "generation.job": "Job",
+    "connection.profile": "ServerProfile TlsMode",
+    "request.resolved": "GenerationRequest",
+    "generation.upload": "Upload UploadedFile UploadPhase",
+    "pictures.values": "Audio Mask Picture Size",
+    "request.parts": "Control Lora ModelChoice Reference",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 

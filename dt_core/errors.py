@@ -25,7 +25,7 @@ message never holds a secret, and names that a server gave cannot break its one 
 
 from __future__ import annotations
 
-from .words import visible
+from .text import visible
 
 
 class DrawThingsError(Exception):

@@ -1,1 +1,0 @@
-"""The node classes; `node_list` names them all."""

@@ -8,19 +8,23 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core import json_codec, seeds
-from ..dt_core.configuration import Configuration
-from ..dt_core.options import Options
-from ..dt_core.request import GenerationRequest, resolve
-from ..dt_core.values import Control, Lora, ModelChoice
-from . import compat, gather, lists, run, sockets
+from ..dt_core.request import seeds
+from ..dt_core.request.parts import Control, Lora, ModelChoice
+from ..dt_core.request.resolved import GenerationRequest, resolve
+from ..dt_core.settings import app_json
+from ..dt_core.settings.configuration import Configuration
+from ..dt_core.settings.options import Options
+from . import gather
+from .host import compat, sockets
+from .running import run
+from .servers import lists
 
 _SOURCE = "DT Config"
 _SIZE = ("start_width", "start_height")
 
 
 def _read(text: str) -> Configuration:
-    return json_codec.from_json(text) if text.strip() else Configuration()
+    return app_json.from_json(text) if text.strip() else Configuration()
 
 
 class DTConfig(io.ComfyNode):
@@ -141,7 +145,7 @@ def written(inputs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """
     request, notes = gather.request(**inputs)
     catalog = lists.catalog(inputs["model"].server)
-    data = json_codec.to_json(resolve(request, catalog).settings)
+    data = app_json.to_json(resolve(request, catalog).settings)
     options: Options | None = inputs.get("options")
     if inputs["seed"] == seeds.RANDOM and "seed" not in (options or Options()).settings:
         data["seed"] = seeds.RANDOM  # random for the app too (docs/protocol.md 10)

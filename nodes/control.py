@@ -6,10 +6,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core.choices import ControlInputType, ControlMode
-from ..dt_core.values import BlockPreset, Control
-from . import compat, convert, lists, sockets
+from ..dt_core.request.parts import BlockPreset, Control
+from ..dt_core.settings.choices import ControlInputType, ControlMode
+from .host import compat, convert, sockets
 from .inputs import chosen_file, file_input, listed_input
+from .servers import lists
 
 
 class DTControlNet(io.ComfyNode):

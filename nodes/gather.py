@@ -6,15 +6,16 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core import seeds
-from ..dt_core.batches import Batch
-from ..dt_core.choices import Sampler
-from ..dt_core.configuration import Configuration
 from ..dt_core.errors import RequestError
-from ..dt_core.options import Options
-from ..dt_core.request import GenerationRequest
-from ..dt_core.values import Control, Lora, Mask, ModelChoice, Reference
-from . import convert, sockets
+from ..dt_core.pictures.values import Mask
+from ..dt_core.request import seeds
+from ..dt_core.request.batches import Batch
+from ..dt_core.request.parts import Control, Lora, ModelChoice, Reference
+from ..dt_core.request.resolved import GenerationRequest
+from ..dt_core.settings.choices import Sampler
+from ..dt_core.settings.configuration import Configuration
+from ..dt_core.settings.options import Options
+from .host import convert, sockets
 from .inputs import setting_input
 
 OPTIONS_SOURCE = "The options connected to the sampler"

@@ -6,9 +6,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core import crops, masks
-from ..dt_core.values import Size
-from . import compat, convert, run, sockets
+from ..dt_core.pictures import crops, masks
+from ..dt_core.pictures.values import Size
+from .host import compat, convert, sockets
+from .running import run
 
 
 def _px(input_id: str, tooltip: str, default: int = 0, maximum: int = 8192) -> Any:

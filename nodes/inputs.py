@@ -6,9 +6,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core.configuration import DEFAULTS
-from ..dt_core.settings import INTEGER_RANGES, Kind, setting
-from . import compat, lists
+from ..dt_core.settings.configuration import DEFAULTS
+from ..dt_core.settings.table import INTEGER_RANGES, Kind, setting
+from .host import compat
+from .servers import lists
 
 LIST_KEY = "drawthings_list"
 SETTING_KEY = "drawthings_setting"

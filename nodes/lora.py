@@ -6,10 +6,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core.choices import LoraMode
-from ..dt_core.values import Lora
-from . import compat, lists, sockets
+from ..dt_core.request.parts import Lora
+from ..dt_core.settings.choices import LoraMode
+from .host import compat, sockets
 from .inputs import chosen_file, file_input, listed_input
+from .servers import lists
 
 ROWS = ("", "_2", "_3", "_4")
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dt_core.profile import ServerProfile
-from ..dt_core.values import ModelChoice
-from . import compat, lists, run, servers, sockets
+from ..dt_core.connection.profile import ServerProfile
+from ..dt_core.request.parts import ModelChoice
+from .host import compat, sockets
 from .inputs import file_input, listed_input
+from .running import run
+from .servers import lists, stored
 
 
 class DTModelLoader(io.ComfyNode):
@@ -47,11 +49,11 @@ class DTModelLoader(io.ComfyNode):
         cls, model: str, model_file: str = "", server: ServerProfile | None = None
     ) -> io.NodeOutput:
         with run.errors_in_words():
-            profile = server or servers.default_profile()
+            profile = server or stored.default_profile()
         return io.NodeOutput(ModelChoice(profile, model_file.strip() or model))
 
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Without a DT Server the default one counts, so it belongs to the key."""
         with run.errors_in_words():
-            return repr(servers.default_profile())
+            return repr(stored.default_profile())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from comfy_api.latest import ComfyExtension, io
+from comfy_api.latest import io
 
-from . import lists, routes
 from .config import DTConfig, DTConfigExport
 from .control import DTControlNet
 from .inpaint import DTInpaintCrop, DTInpaintStitch, DTMask, DTOutpaint
@@ -64,14 +63,3 @@ NODES: list[type[io.ComfyNode]] = [
     DTUpscale,
     DTSaveImage,
 ]
-
-
-class DrawThingsExtension(ComfyExtension):
-    async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return NODES
-
-
-async def comfy_entrypoint() -> DrawThingsExtension:
-    routes.register()
-    lists.start()
-    return DrawThingsExtension()

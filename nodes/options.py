@@ -1,4 +1,4 @@
-"""The options nodes: one per theme of dt_core.themes, all made from the settings table."""
+"""The options nodes: one per theme of dt_core.settings.themes, all made from the settings table."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import Any, ClassVar
 
 from comfy_api.latest import io
 
-from ..dt_core import themes
-from ..dt_core.configuration import DEFAULTS
-from ..dt_core.options import Options
-from ..dt_core.settings import Kind, setting
-from ..dt_core.themes import Theme
-from . import compat, lists, run, sockets
+from ..dt_core.settings import themes
+from ..dt_core.settings.configuration import DEFAULTS
+from ..dt_core.settings.options import Options
+from ..dt_core.settings.table import Kind, setting
+from ..dt_core.settings.themes import Theme
+from .host import compat, sockets
 from .inputs import chosen_file, file_input, for_setting, listed_input, setting_input
+from .running import run
+from .servers import lists
 
 CATEGORY = f"{sockets.CATEGORY}/options"
 

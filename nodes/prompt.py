@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dt_core import prompt
-from ..dt_core.families import family_of_file
-from ..dt_core.values import ModelChoice
-from . import compat, lists, run, sockets
+from ..dt_core.models.families import family_of_file
+from ..dt_core.request import prompt_syntax
+from ..dt_core.request.parts import ModelChoice
+from .host import compat, sockets
 from .inputs import listed_input
+from .running import run
+from .servers import lists
 
 
 class DTPrompt(io.ComfyNode):
@@ -61,7 +63,7 @@ class DTPrompt(io.ComfyNode):
         cls, text: str, embedding: str = lists.NONE, model: ModelChoice | None = None
     ) -> io.NodeOutput:
         if embedding != lists.NONE:
-            text = prompt.with_keyword(text, embedding)
+            text = prompt_syntax.with_keyword(text, embedding)
         notes = _notes(text, model) if model is not None else ()
         return io.NodeOutput(text, ui=run.notes_ui(notes))
 
@@ -72,4 +74,4 @@ def _notes(text: str, choice: ModelChoice) -> tuple[str, ...]:
     known = catalog.model(choice.model) if catalog else None
     family = known.family if known else family_of_file(choice.model)
     version = known.version if known else family.version if family else ""
-    return prompt.notes(text, version, catalog, known)
+    return prompt_syntax.notes(text, version, catalog, known)

@@ -6,8 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core.values import Reference, numbered
-from . import compat, convert, run, sockets
+from ..dt_core.request.parts import Reference, numbered
+from .host import compat, convert, sockets
+from .running import run
 
 ROWS = ("", "_2", "_3", "_4")
 

@@ -7,11 +7,14 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core import batches, seeds
 from ..dt_core.metadata import Generation
-from ..dt_core.request import resolve
-from ..dt_core.values import ModelChoice
-from . import compat, convert, gather, lists, run, sockets
+from ..dt_core.request import batches, seeds
+from ..dt_core.request.parts import ModelChoice
+from ..dt_core.request.resolved import resolve
+from . import gather
+from .host import compat, convert, sockets
+from .running import run
+from .servers import lists
 
 NO_VIDEO = "DT Sampler made still pictures, so there is no video: take the output image."
 NO_AUDIO = "DT Sampler got no sound from this model, so there is no audio."

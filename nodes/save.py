@@ -10,7 +10,8 @@ from comfy_api.latest import io
 
 from ..dt_core import metadata
 from ..dt_core.metadata import Generation
-from . import compat, convert, run, sockets
+from .host import compat, convert, sockets
+from .running import run
 
 PREFIX = "DrawThings"
 WHICH_SEED = (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dt_core.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
-from . import compat, run, servers, sockets
+from ..dt_core.connection.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
+from .host import compat, sockets
+from .running import run
+from .servers import stored
 
 AS_ABOVE = "as above"
 
@@ -57,7 +59,7 @@ class DTServer(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "saved_server",
-                    options=[AS_ABOVE, *servers.names()],
+                    options=[AS_ABOVE, *stored.names()],
                     default=AS_ABOVE,
                     optional=True,
                     tooltip="A server that you stored in the Draw Things tab of the sidebar. "
@@ -79,7 +81,7 @@ class DTServer(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, saved_server: str = AS_ABOVE) -> bool | str:
         """Names of stored servers come and go, so they are looked up here."""
-        if saved_server in (AS_ABOVE, "") or saved_server in servers.names():
+        if saved_server in (AS_ABOVE, "") or saved_server in stored.names():
             return True
         return f"No server named {saved_server!r} is stored here: add it in the sidebar."
 
@@ -95,13 +97,13 @@ class DTServer(io.ComfyNode):
     ) -> io.NodeOutput:
         with run.errors_in_words():
             if saved_server not in (AS_ABOVE, ""):
-                return io.NodeOutput(servers.named(saved_server))
+                return io.NodeOutput(stored.named(saved_server))
             profile = ServerProfile(
                 address, TlsMode(tls), secret_name.strip(), fingerprint, ca_file.strip()
             )
-            return io.NodeOutput(servers.keep_secret_home(profile))
+            return io.NodeOutput(stored.keep_secret_home(profile))
 
     @classmethod
     def fingerprint_inputs(cls, saved_server: str = AS_ABOVE, **_inputs: object) -> str:
         """What is stored under the name can change."""
-        return repr(servers.current().find(saved_server) if saved_server != AS_ABOVE else None)
+        return repr(stored.current().find(saved_server) if saved_server != AS_ABOVE else None)

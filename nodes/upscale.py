@@ -7,12 +7,14 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core import upscale
-from ..dt_core.configuration import Configuration
-from ..dt_core.options import Options
-from ..dt_core.values import ModelChoice
-from . import compat, convert, lists, run, sockets
+from ..dt_core.request import upscale
+from ..dt_core.request.parts import ModelChoice
+from ..dt_core.settings.configuration import Configuration
+from ..dt_core.settings.options import Options
+from .host import compat, convert, sockets
 from .inputs import chosen_file, file_input, listed_input
+from .running import run
+from .servers import lists
 
 FACTORS = {"native": upscale.NATIVE, "2": 2, "4": 4}
 

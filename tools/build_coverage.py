@@ -10,8 +10,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from dt_core import themes
-from dt_core.settings import SETTINGS
+from dt_core.settings import themes
+from dt_core.settings.table import SETTINGS
 
 from . import setting_words
 

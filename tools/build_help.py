@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dt_core import themes
-from dt_core.settings import NOT_READ, SETTINGS, Setting, setting
+from dt_core.settings import themes
+from dt_core.settings.table import NOT_READ, SETTINGS, Setting, setting
 
 from . import setting_words
 from .build_locales import LANGUAGES, ROOT, TRANSLATIONS, table_of

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGET = ROOT / "dt_core" / "_wire" / "schema.binpb"
+TARGET = ROOT / "dt_core" / "wire" / "schema.binpb"
 
 
 def compile_schema() -> bytes:

@@ -71,7 +71,7 @@ def _main() -> None:
     pack = types.ModuleType("drawthings")
     pack.__path__ = [str(ROOT)]
     sys.modules["drawthings"] = pack
-    from drawthings.nodes import NODES
+    from drawthings.nodes.node_list import NODES
 
     print(_MARK + json.dumps(collect(NODES)))
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dt_core.families import FAMILIES
-from dt_core.settings import NOT_READ, Kind, Setting
+from dt_core.models.families import FAMILIES
+from dt_core.settings.table import NOT_READ, Kind, Setting
 
 _TYPES = {Kind.BOOL: "on or off", Kind.STR: "text", Kind.CONTROLS: "list", Kind.LORAS: "list"}
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .client import AsyncDrawThingsClient, DrawThingsClient
-from .config import ControlNetConfig, ImageGenerationConfig, LoRAConfig
-from .models import ModelMetadata, latent_info
-from .pictures import encode_image_to_tensor, save_images
+from ..models.file_names import latent_info
+from .drawthings_client import AsyncDrawThingsClient, DrawThingsClient, ModelMetadata
+from .generation_config import ControlNetConfig, ImageGenerationConfig, LoRAConfig
+from .media import encode_image_to_tensor, save_images
 from .running import (
     GeneratedAudio,
     GeneratedImage,

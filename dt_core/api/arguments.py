@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..batches import Batch
-from ..catalog import Catalog
-from ..choices import ControlInputType
-from ..client import Client
-from ..configuration import Configuration
 from ..errors import RequestError, SettingsError
-from ..hints import input_kind
+from ..generation.client import Client
+from ..models.catalog import Catalog
+from ..pictures.values import Mask, Picture
 from ..preflight import idle
-from ..request import GenerationRequest, resolve
-from ..values import Control, Mask, Picture, Reference
-from .config import ImageGenerationConfig
-from .pictures import PictureLike, as_mask, as_picture
+from ..request.batches import Batch
+from ..request.hints import input_kind
+from ..request.parts import Control, Reference
+from ..request.resolved import GenerationRequest, resolve
+from ..settings.choices import ControlInputType
+from ..settings.configuration import Configuration
+from .generation_config import ImageGenerationConfig
+from .media import PictureLike, as_mask, as_picture
 
 Hints = Mapping[str, Any] | Iterable[Any]
 

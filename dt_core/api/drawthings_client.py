@@ -10,18 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
 
-from ..catalog import Catalog, LoraInfo, Model
-from ..client import Client
+from ..connection.known_servers import KnownServers
+from ..connection.profile import ServerProfile, TlsMode, default_profile
+from ..connection.secret_store import SecretStore
 from ..errors import SettingsError
-from ..job import AsyncEvents, Job
-from ..known_servers import KnownServers
-from ..profile import ServerProfile, TlsMode, default_profile
-from ..secret_store import SecretStore
-from .asked import Asked, DescribingClient, Hints, described
+from ..generation.client import Client
+from ..generation.job import AsyncEvents, Job
+from ..models.catalog import Catalog, LoraInfo, Model
+from ..models.file_names import latent_info
+from .arguments import Asked, DescribingClient, Hints, described
 from .collecting import Collected, PreviewCallback, ProgressCallback
-from .config import ImageGenerationConfig
-from .models import latent_info
-from .pictures import PictureLike, save_images
+from .generation_config import ImageGenerationConfig
+from .media import PictureLike, save_images
 from .running import GenerationEvent, Work
 from .telling import in_python, warn
 
@@ -98,7 +98,7 @@ class DrawThingsClient:
 
     def close(self) -> None:
         """Close the connection; the next call opens another one."""
-        from .. import channel
+        from ..connection import channel
 
         for profile in self.profile.members:
             channel.forget(profile)
@@ -370,3 +370,19 @@ def _asked(
             "result. To enlarge, set upscaler and upscaler_scale_factor."
         )
     return Asked.of(prompt, config, negative_prompt, input_image, mask_image, references, hints)
+
+
+class ModelMetadata:
+    """What is known of a server's models."""
+
+    def __init__(self, server: Any) -> None:
+        """`server` is a DrawThingsClient, a Client, or an address."""
+        from ..api.drawthings_client import DrawThingsClient
+
+        if isinstance(server, str):
+            server = DrawThingsClient(server)
+        self._client: Client = server.clients[0] if isinstance(server, DrawThingsClient) else server
+
+    def get_latent_info(self, file: str) -> dict[str, Any]:
+        """See `latent_info`. Raises what asking a server may raise, and ModelNotFound."""
+        return latent_info(file, self._client.catalog())

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import seeds
-from ..choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
-from ..configuration import DEFAULTS, Configuration
 from ..errors import SettingsError
-from ..settings import UNIT_PX, setting
-from ..values import Control, Lora
-from .pictures import PictureLike, as_picture
+from ..request import seeds
+from ..request.parts import Control, Lora
+from ..settings.choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
+from ..settings.configuration import DEFAULTS, Configuration
+from ..settings.table import UNIT_PX, setting
+from .media import PictureLike, as_picture
 from .telling import warn
 
 # Where the name in the settings table is another one.

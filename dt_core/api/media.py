@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import metadata, pixels, tensor
+from .. import metadata
 from ..errors import RequestError, TensorError
-from ..events import Preview
-from ..families import Family
+from ..generation.events import Preview
 from ..metadata import Generation
-from ..pixels import WirePicture
-from ..preview import latent_to_rgb
-from ..values import Audio, Mask, Picture
+from ..models.families import Family
+from ..pictures import pixels
+from ..pictures.pixels import WirePicture
+from ..pictures.previews import latent_to_rgb
+from ..pictures.values import Audio, Mask, Picture
+from ..wire import tensor
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -11,18 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import batches, frames, preflight
-from ..catalog import Catalog
-from ..client import Client
+from .. import preflight
 from ..errors import NoAnswer, RequestError, ServerUnreachable
-from ..events import AudioReceived, ImageReceived, Preview, Progress, RemoteDownload, Started
-from ..fleet import Left, Numbered, Run
+from ..generation.client import Client
+from ..generation.events import (
+    AudioReceived,
+    ImageReceived,
+    Preview,
+    Progress,
+    RemoteDownload,
+    Started,
+)
+from ..generation.fleet import Left, Numbered, Run
+from ..generation.spread import spread
 from ..metadata import Generation
-from ..pixels import WirePicture
-from ..request import GenerationRequest, Resolved, resolve
-from ..spread import spread
-from ..values import Audio, Size
-from .pictures import png_of, preview_png, wav_of
+from ..models.catalog import Catalog
+from ..pictures.pixels import WirePicture
+from ..pictures.values import Audio, Size
+from ..request import batches, frames
+from ..request.resolved import GenerationRequest, Resolved, resolve
+from .media import png_of, preview_png, wav_of
 
 Order = Callable[[Catalog], batches.Batch]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from .. import places
-from ..client import Client
-from ..profile import ServerProfile, TlsMode, default_profile
-from ..secret_store import SecretStore
+from .. import folders
+from ..connection.profile import ServerProfile, TlsMode, default_profile
+from ..connection.secret_store import SecretStore
+from ..generation.client import Client
 
 SECRETS_FILE = "secrets.json"
 _NAME = "drawthings"
@@ -36,7 +36,7 @@ def profile_of(options: argparse.Namespace) -> ServerProfile:
 
 def client_of(profile: ServerProfile) -> Client:
     """A client with the secret that the profile names. Raises SecretRejected."""
-    secrets = SecretStore(places.user_folder() / SECRETS_FILE)
+    secrets = SecretStore(folders.user_folder() / SECRETS_FILE)
     return Client(profile, secret=secrets.lookup(profile.secret_name), name=_NAME)
 
 

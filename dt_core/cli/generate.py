@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..api.pictures import as_mask, as_picture
+from ..api.media import as_mask, as_picture
 from ..api.running import Work
-from ..batches import Batch
-from ..catalog import Catalog
 from ..errors import DrawThingsError, RequestError
-from ..json_codec import to_json
+from ..models.catalog import Catalog
 from ..preflight import Level
-from ..request import GenerationRequest
-from ..values import Control, Lora, Reference
+from ..request.batches import Batch
+from ..request.parts import Control, Lora, Reference
+from ..request.resolved import GenerationRequest
+from ..settings.app_json import to_json
 from . import connecting, exits, names, output
 from .following import Following
 from .patterns import Pattern
-from .settings import Wished, named_with_weight, wished
+from .requested_settings import Wished, named_with_weight, wished
 
 
 def run(options: argparse.Namespace) -> int:

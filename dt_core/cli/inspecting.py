@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import metadata
 from ..errors import RequestError, TensorError
-from ..json_codec import to_json
-from ..metadata import generation as written
+from ..metadata import generation_data as written
+from ..settings.app_json import to_json
 from . import exits, output
 
 _MAX_BYTES = 1 << 30
@@ -75,7 +75,7 @@ def _opened(data: bytes) -> tuple[int, int, str] | None:
 def _tensor(name: str, data: bytes) -> dict[str, Any]:
     import numpy as np
 
-    from .. import tensor
+    from ..wire import tensor
 
     try:
         header = tensor.read_header(data)

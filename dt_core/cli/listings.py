@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from ..errors import RequestError
-from ..families import family
+from ..models.families import family
 from . import connecting, exits, output
 
 

@@ -43,9 +43,9 @@ def _run(options: argparse.Namespace) -> int:
     if command == "generate":
         from .generate import run
     elif command in {"models", "loras", "controls", "upscalers"}:
-        from .lists import run
+        from .listings import run
     elif command in {"upload", "files"}:
-        from .files import run
+        from .server_files import run
     elif command == "inspect":
         from .inspecting import run
     else:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from ..words import visible
+from ..text import visible
 
 
 class Bar(Protocol):

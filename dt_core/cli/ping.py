@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from .. import channel
-from ..client import Client
-from ..discovery import LINUX_PAUSE_S, FoundServer, discover
+from ..connection import channel
+from ..connection.discovery import LINUX_PAUSE_S, FoundServer, discover
+from ..connection.profile import ServerProfile, TlsMode
 from ..errors import (
     DrawThingsError,
     NoAnswer,
@@ -20,7 +20,7 @@ from ..errors import (
     TlsMismatch,
     TrustError,
 )
-from ..profile import ServerProfile, TlsMode
+from ..generation.client import Client
 from . import connecting, exits, output
 
 CONNECT_TIMEOUT_S = 3.0

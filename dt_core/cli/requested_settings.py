@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import metadata, seeds
-from ..choices import Sampler
-from ..configuration import Configuration, checked
+from .. import metadata
 from ..errors import RequestError, SettingsError
-from ..metadata import generation as written
-from ..settings import SETTINGS, Kind, setting
+from ..metadata import generation_data as written
+from ..request import seeds
+from ..settings.choices import Sampler
+from ..settings.configuration import Configuration, checked
+from ..settings.table import SETTINGS, Kind, setting
 from .parser import SIZE
 
 _DIRECT = {

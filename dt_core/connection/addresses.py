@@ -11,7 +11,7 @@ import socket
 from typing import Any, cast
 from urllib.parse import quote
 
-from .errors import ServerUnreachable
+from ..errors import ServerUnreachable
 from .profile import ServerProfile
 
 CONNECT_TIMEOUT_S = 5.0

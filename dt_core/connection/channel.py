@@ -1,4 +1,4 @@
-"""One gRPC channel per server: how it is secured, its options, and what its failures mean.
+"""One gRPC channel per server: how it is secured, and its options.
 
 Channels are synchronous on purpose: ComfyUI runs every prompt in a new event loop, and
 an asyncio channel dies with its loop. docs/protocol.md 5.8 has the limits.
@@ -12,23 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import reach, tls
-from .errors import (
-    Cancelled,
+from ..errors import (
     CertificateChanged,
     DrawThingsError,
-    GenerationFailed,
-    NoAnswer,
-    ProtocolError,
-    RequestError,
-    SecretRejected,
-    ServerUnreachable,
     TlsMismatch,
     TrustError,
 )
+from . import addresses, failures, tls
+from .failures import MAX_ANSWER_BYTES
 from .known_servers import KnownServers
 from .profile import ServerProfile, TlsMode
-from .words import said
 
 if TYPE_CHECKING:
     import grpc
@@ -36,7 +29,6 @@ else:
     from . import late_grpc as grpc
 
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
-MAX_ANSWER_BYTES = 64 << 20  # to a question; a catalogue of 10,000 entries has a tenth of it
 _OF_QUESTIONS = {
     "name": [
         {"service": "ImageGenerationService", "method": method}
@@ -153,6 +145,23 @@ def accept(profile: ServerProfile, fingerprint: str, known: KnownServers | None 
     forget(profile)
 
 
+def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
+    """The error of ours for a failed call. A server that did not answer is looked at anew."""
+    if failures.is_unavailable(error):
+        with _lock:
+            connection = _connections.get(_key(profile))
+        forget(profile)
+        judged = profile.tls not in {TlsMode.SYSTEM, TlsMode.AUTHORITY, TlsMode.PLAIN}
+        if failures.is_untrusted(error) and judged:
+            # It was judged when the channel was made, so it is another one by now.
+            known = connection.known if connection else KnownServers()
+            try:
+                _open(profile, known).channel.close()
+            except DrawThingsError as other:
+                return other
+    return failures.explain(error, profile)
+
+
 def _key(profile: ServerProfile) -> ServerProfile:
     return replace(profile, secret_name="")  # secrets travel with the calls
 
@@ -253,8 +262,8 @@ def _plain(target: str, known: KnownServers) -> Connection:
 
 
 def _target(profile: ServerProfile) -> str:
-    with reach.connect(profile) as connection:
-        return reach.target(connection)
+    with addresses.connect(profile) as connection:
+        return addresses.target(connection)
 
 
 def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers) -> Connection:
@@ -264,137 +273,3 @@ def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers) ->
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
     channel = grpc.secure_channel(leaf.target, credentials, options=options)
     return Connection(channel, *security, known, leaf.target)
-
-
-def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
-    """The error of ours for a failed call: the one table of gRPC statuses."""
-    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    whole = (error.details() if isinstance(error, grpc.Call) else None) or ""
-    details = said(whole)
-    at = f"The server at {profile.address}"
-    status = grpc.StatusCode
-    if code is status.CANCELLED:
-        return Cancelled(f"{at} ended the call: it was cancelled.")
-    if code is status.UNAVAILABLE:
-        with _lock:
-            connection = _connections.get(_key(profile))
-        forget(profile)
-        return _unavailable(profile, whole, connection)
-    if code is status.DEADLINE_EXCEEDED:
-        forget(profile)  # the connection may be dead and nobody have noticed
-        return NoAnswer(
-            f"{at} did not answer in time: it may be busy with another picture; try again."
-        )
-    if code is status.INVALID_ARGUMENT:
-        return RequestError(f"{at} refused the request: {details}")
-    if code in {status.UNAUTHENTICATED, status.PERMISSION_DENIED}:
-        return SecretRejected(
-            f"{at} refused us ({details or code.name}): check the shared secret in DT Server."
-        )
-    if code is status.RESOURCE_EXHAUSTED and any(words in whole for words in _TOO_LONG_ANSWER):
-        return ProtocolError(
-            f"{at} sent far more than an answer can hold: see what answers at that address."
-        )
-    if code is status.RESOURCE_EXHAUSTED:
-        return GenerationFailed(
-            f"{at} or this client refused a message as too large ({details}): use smaller pictures."
-        )
-    if code is status.UNIMPLEMENTED:
-        return ProtocolError(
-            f"{at} is not a Draw Things server, or an old one ({details}): update it."
-        )
-    if code is status.INTERNAL and "deserializing response" in details:
-        return unreadable(profile)
-    if code is status.INTERNAL and "RST_STREAM" in details:
-        return _broken(profile)
-    if code is status.INTERNAL:
-        return GenerationFailed(
-            f"{at} failed ({details or 'internal error'}): a wrong shared secret, a failed "
-            "download and a failed bridge all look like this; its log knows more."
-        )
-    return GenerationFailed(
-        f"{at} failed ({code.name}{f': {details}' if details else ''}): look at its log, and "
-        "generate again."
-    )
-
-
-# Which side found it too large, newer gRPC says; the limit tells it with older ones.
-_TOO_LONG_ANSWER = ("CLIENT: Received message larger", f" vs. {MAX_ANSWER_BYTES})")
-# Of certificates; the last one is what older gRPC says.
-_NOT_TRUSTED = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification", "is not in peer certificate")
-
-# What gRPC says of connections, in lower case.
-_SILENT = ("keepalive", "ping timeout", "timed out")
-_BROKEN = ("socket closed", "reset", "goaway", "broken pipe", "stream removed")
-_NOT_THERE = ("failed to connect", "connection refused", "dns", "name resolution", "no route")
-
-
-def unreadable(profile: ServerProfile) -> ProtocolError:
-    """What it means that a message is no message of the protocol."""
-    return ProtocolError(
-        f"The server at {profile.address} sent a message that cannot be read: it is of another "
-        "version, or something in between damages what passes. Generate again; if that does not "
-        "help, update the server."
-    )
-
-
-def _broken(profile: ServerProfile) -> ServerUnreachable:
-    why = "the server may have crashed, restarted or gone to sleep"
-    if profile.tls is TlsMode.PLAIN:
-        why += ", or it wants TLS while plain text is chosen in DT Server"
-    return ServerUnreachable(
-        f"The connection to {profile.address} broke: {why}. See that it runs, and generate again."
-    )
-
-
-def _unavailable(
-    profile: ServerProfile, whole: str, connection: Connection | None
-) -> DrawThingsError:
-    details, lower = said(whole), whole.lower()
-    if "WRONG_VERSION_NUMBER" in whole:
-        return TlsMismatch(
-            f"The server at {profile.address} does not speak TLS: choose "
-            '"plain text" or "automatic" in DT Server.'
-        )
-    if any(words in whole for words in _NOT_TRUSTED):
-        return _untrusted(profile, connection)
-    never_there = "failed to connect" in lower  # of which a server that wants TLS is one kind
-    silent = any(words in lower for words in _SILENT) and not never_there
-    if any(words in lower for words in _BROKEN) and not silent:
-        return _broken(profile)
-    if any(words in lower for words in _NOT_THERE):
-        return ServerUnreachable(
-            f"No Draw Things server at {profile.address}: start the server (in the app: Settings, "
-            "API Server, gRPC), and check address, port and firewall."
-        )
-    if silent:
-        return ServerUnreachable(
-            f"The server at {profile.address} answers no more: it is asleep or off, or the network "
-            "in between is gone. Wake it, and generate again."
-        )
-    return ServerUnreachable(
-        f"The Draw Things server at {profile.address} cannot take calls now "
-        f"({details or 'unavailable'}): see that it runs, also behind a proxy, and try again."
-    )
-
-
-def _untrusted(profile: ServerProfile, connection: Connection | None) -> DrawThingsError:
-    if profile.tls is TlsMode.SYSTEM:
-        return TrustError(
-            f"The certificate of {profile.address} is not trusted by this system's "
-            'authorities: choose "TLS" in DT Server, for the stock certificate or a pinned one.'
-        )
-    if profile.tls is TlsMode.AUTHORITY:
-        return TrustError(
-            f"The certificate of {profile.address} is not signed by the authority in "
-            f"{Path(profile.ca_file).name!r} or is for another name: check the file and the "
-            "address."
-        )
-    # It was judged when the channel was made, so it is another one by now.
-    try:
-        _open(profile, connection.known if connection else KnownServers()).channel.close()
-    except DrawThingsError as error:
-        return error
-    return ServerUnreachable(
-        f"The server at {profile.address} changed its certificate in between: try again."
-    )

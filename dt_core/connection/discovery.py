@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .errors import ServerUnreachable
+from ..errors import ServerUnreachable
 from .profile import ServerProfile, TlsMode
 
 GROUP, PORT = "224.0.0.251", 5353

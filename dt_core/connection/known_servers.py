@@ -14,8 +14,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from . import places
-from .errors import TrustError
+from .. import folders
+from ..errors import TrustError
 
 FILE_NAME = "known_servers.json"
 
@@ -27,7 +27,7 @@ class KnownServers:
 
     def __init__(self, path: Path | None = None) -> None:
         """`path` is the file, by default known_servers.json in `places.user_folder()`."""
-        self.path = path if path is not None else places.user_folder() / FILE_NAME
+        self.path = path if path is not None else folders.user_folder() / FILE_NAME
 
     def fingerprint(self, address: str) -> str | None:
         """The SHA-256 (64 hexadecimal digits) that is remembered for an address.

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from .errors import SettingsError
+from ..errors import SettingsError
 
 DEFAULT_PORT = 7859
 DEFAULT_ADDRESS = f"localhost:{DEFAULT_PORT}"

@@ -13,7 +13,7 @@ import re
 import threading
 from pathlib import Path
 
-from .errors import SecretRejected
+from ..errors import SecretRejected
 
 VARIABLE = "DRAWTHINGS_SECRET"
 

@@ -12,8 +12,9 @@ import hashlib
 import ssl
 from dataclasses import dataclass
 
-from . import places, reach
-from .errors import NoAnswer, TrustError
+from .. import folders
+from ..errors import NoAnswer, TrustError
+from . import addresses
 from .profile import ServerProfile
 
 # SHA-256 of the leaf that every stock Draw Things server presents (docs/protocol.md 8.1).
@@ -53,7 +54,7 @@ def fetch_leaf(profile: ServerProfile) -> Leaf:
     context.verify_mode = ssl.CERT_NONE
     with _handshake(profile, context) as connection:
         der = connection.getpeercert(binary_form=True)
-        target = reach.target(connection)
+        target = addresses.target(connection)
     if not der:
         raise TrustError(f"The server at {profile.address} presented no certificate.")
     pem = ssl.DER_cert_to_PEM_cert(der)
@@ -69,7 +70,7 @@ def simulator_fingerprint() -> str | None:
     Its private key never left this user's folder, so it needs no memory of first use.
     """
     try:
-        pem = (places.simulator_folder() / "certificate.pem").read_text(encoding="ascii")
+        pem = (folders.simulator_folder() / "certificate.pem").read_text(encoding="ascii")
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
     except (OSError, ValueError):
         return None
@@ -136,8 +137,8 @@ def _context() -> ssl.SSLContext:
 
 
 def _handshake(profile: ServerProfile, context: ssl.SSLContext) -> ssl.SSLSocket:
-    plain = reach.connect(profile)
-    target = reach.target(plain)
+    plain = addresses.connect(profile)
+    target = addresses.target(plain)
     try:
         return context.wrap_socket(plain, server_hostname=profile.host)
     except ssl.SSLCertVerificationError:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import frames
-from .errors import ProtocolError
-from .request import Resolved
-from .tensor import HEADER_BYTES, TensorHeader
+from ..errors import ProtocolError
+from ..request import frames
+from ..request.resolved import Resolved
+from ..wire.tensor import HEADER_BYTES, TensorHeader
 
 SPARE_PICTURES = 64  # more than asked for: layers, frames of a rule that we do not know
 LEAST_BYTES = 2 << 30  # one picture of the greatest size that is accepted, and a preview of it

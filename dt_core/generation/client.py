@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _wire, channel, keepalive, preflight
-from .catalog import Catalog
-from .errors import (
+from .. import preflight
+from ..connection import channel, keepalive
+from ..connection.known_servers import KnownServers
+from ..connection.profile import ServerProfile, default_profile
+from ..errors import (
     Cancelled,
     DrawThingsError,
     GenerationFailed,
@@ -28,18 +30,19 @@ from .errors import (
     SecretRejected,
     ServerUnreachable,
 )
+from ..models.catalog import Catalog
+from ..pictures.stack import Stack
+from ..request.message import build
+from ..request.resolved import GenerationRequest, Resolved, resolve
+from ..wire import protobuf
 from .events import Event, Started
 from .job import AsyncEvents, Job
-from .known_servers import KnownServers
-from .profile import ServerProfile, default_profile
-from .request import GenerationRequest, Resolved, build, resolve
-from .stack import Stack
 from .upload import Upload
 
 if TYPE_CHECKING:
     import grpc
 else:
-    from . import late_grpc as grpc
+    from ..connection import late_grpc as grpc
 
 ECHO_TIMEOUT_S = 10.0
 FILES_TIMEOUT_S = 30.0
@@ -121,8 +124,8 @@ class Client:
         return self._greet(self.echo_timeout_s)
 
     def _greet(self, timeout_s: float) -> Catalog:
-        request = _wire.EchoRequest(name=self._name, sharedSecret=self._secret)
-        reply = self._ask(_wire.ECHO, request, timeout_s)
+        request = protobuf.EchoRequest(name=self._name, sharedSecret=self._secret)
+        reply = self._ask(protobuf.ECHO, request, timeout_s)
         if reply.sharedSecretMissing:
             given = "is wrong" if self._secret else "is missing"
             raise SecretRejected(
@@ -156,11 +159,11 @@ class Client:
         `hashes` makes the server read every file in full while it answers nobody else.
         """
         wanted = list(names)
-        request = _wire.FileListRequest(
+        request = protobuf.FileListRequest(
             files=wanted, filesWithHash=wanted if hashes else (), sharedSecret=self._secret
         )
         timeout_s = None if hashes else FILES_TIMEOUT_S
-        reply = self._ask(_wire.FILES_EXIST, request, timeout_s)
+        reply = self._ask(protobuf.FILES_EXIST, request, timeout_s)
         if len(reply.existences) != len(wanted):
             raise ProtocolError(
                 f"The server at {self.profile.address} answered for {len(reply.existences)} "
@@ -174,7 +177,7 @@ class Client:
 
     def thresholds(self) -> Thresholds | None:
         """The limits that a proxy of the cloud sets (docs/protocol.md 6.4); else None."""
-        reply = self._ask(_wire.HOURS, _wire.HoursRequest(), self.echo_timeout_s)
+        reply = self._ask(protobuf.HOURS, protobuf.HoursRequest(), self.echo_timeout_s)
         if not reply.HasField("thresholds"):
             return None
         told = reply.thresholds
@@ -182,8 +185,8 @@ class Client:
 
     def public_key(self) -> str:
         """The public key of a proxy, as PEM (docs/protocol.md 6.4); "" of any other server."""
-        request = _wire.PubkeyRequest(name=self._name)
-        return str(self._ask(_wire.PUBKEY, request, self.echo_timeout_s).pubkey)
+        request = protobuf.PubkeyRequest(name=self._name)
+        return str(self._ask(protobuf.PUBKEY, request, self.echo_timeout_s).pubkey)
 
     def upload(
         self,
@@ -233,7 +236,7 @@ class Client:
         def prepare() -> tuple[Started, Callable[[], Any]]:
             resolved, warnings = self.prepare(request)
             message = build(resolved, secret=self._secret)
-            method = _wire.GENERATE_IMAGE
+            method = protobuf.GENERATE_IMAGE
             call = self._connect().channel.unary_stream(
                 method.path,
                 request_serializer=method.serialize,
@@ -294,7 +297,7 @@ class Client:
     def _connect(self) -> channel.Connection:
         return channel.connect(self.profile, has_secret=bool(self._secret), known=self._known)
 
-    def _ask(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
+    def _ask(self, method: protobuf.Method, request: Any, timeout_s: float | None) -> Any:
         """One call that changes nothing on the server, so that it may be repeated."""
         since = time.monotonic()
         for pause_s in RETRY_AFTER_S:
@@ -307,7 +310,7 @@ class Client:
             time.sleep(pause_s)
         return self._ask_once(method, request, timeout_s)
 
-    def _ask_once(self, method: _wire.Method, request: Any, timeout_s: float | None) -> Any:
+    def _ask_once(self, method: protobuf.Method, request: Any, timeout_s: float | None) -> Any:
         connection = self._connect()
         call = connection.channel.unary_unary(
             method.path,

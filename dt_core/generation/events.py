@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import TensorError
-from .pixels import WirePicture
-from .request import Resolved
-from .tensor import lend, read_header
+from ..errors import TensorError
+from ..pictures.pixels import WirePicture
+from ..request.resolved import Resolved
+from ..wire.tensor import lend, read_header
 
 PREVIEW_LIMIT = 128 << 20  # bytes, decoded; of a film in 4K a fifth of it
 

@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client import Client
-from .errors import (
+from ..errors import (
     Cancelled,
     DrawThingsError,
     ModelNotFound,
@@ -25,9 +24,10 @@ from .errors import (
     ServerUnreachable,
     TrustError,
 )
+from ..request.resolved import GenerationRequest
+from .client import Client
 from .events import AudioReceived, Event, ImageReceived
 from .job import Job
-from .request import GenerationRequest
 
 TURN_POLL_S = 0.05
 MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next

@@ -14,17 +14,14 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from . import fpzip_pool, frames
+from ..connection.channel import explain
+from ..connection.profile import ServerProfile
+from ..errors import Cancelled, DrawThingsError, NoImages, ServerUnreachable, TensorError
+from ..pictures.stack import Stack
+from ..request import frames
+from ..wire import fpzip_pool
 from .allowance import Allowance
-from .channel import explain
 from .delivery import Delivery
-from .errors import (
-    Cancelled,
-    DrawThingsError,
-    NoImages,
-    ServerUnreachable,
-    TensorError,
-)
 from .events import (
     Arrival,
     AudioReceived,
@@ -34,14 +31,12 @@ from .events import (
     Preview,
     Started,
 )
-from .profile import ServerProfile
 from .reading import Reader
-from .stack import Stack
 
 if TYPE_CHECKING:
     import grpc
 else:
-    from . import late_grpc as grpc
+    from ..connection import late_grpc as grpc
 
 _E_co = TypeVar("_E_co", covariant=True)
 _END = object()

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from . import _wire, pixels, tensor
+from ..connection.failures import unreadable
+from ..connection.profile import ServerProfile
+from ..errors import ProtocolError, TensorError
+from ..pictures import pixels
+from ..pictures.stack import Place, Stack
+from ..wire import protobuf, tensor
 from .allowance import Allowance, wire_limit
-from .channel import unreadable
 from .delivery import Delivery
-from .errors import ProtocolError, TensorError
 from .events import (
     AudioReceived,
     DownloadSize,
@@ -26,8 +29,6 @@ from .events import (
     RemoteDownload,
     Stage,
 )
-from .profile import ServerProfile
-from .stack import Place, Stack
 
 _SAMPLING = {Stage.SAMPLING, Stage.SECOND_PASS_SAMPLING}
 
@@ -98,7 +99,7 @@ class Reader:
         message = self._message(answer)
         for event in self._said(message):
             delivery.put(event)
-        more = message.chunkState == _wire.MORE_CHUNKS
+        more = message.chunkState == protobuf.MORE_CHUNKS
         scale = message.scaleFactor if message.HasField("scaleFactor") else 1
         for data in self._images.add(message.generatedImages, more):
             place = self._room.reserve()
@@ -136,7 +137,7 @@ class Reader:
 
     def _message(self, answer: bytes) -> Any:
         try:
-            return _wire.GENERATE_IMAGE.parse_reply(answer)
+            return protobuf.GENERATE_IMAGE.parse_reply(answer)
         except Exception:  # protobuf's own, of which there are several
             raise unreadable(self._profile) from None
 

@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Sequence
 
-from . import reach
+from ..connection import addresses as reach
+from ..errors import DrawThingsError
 from .client import Client
-from .errors import DrawThingsError
 
 ANSWER_S = 6.0  # to wait for all addresses together; those that are silent take no part
 FRESH_S = 60.0

@@ -18,22 +18,16 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from . import _wire, channel
-from .errors import (
-    Cancelled,
-    DrawThingsError,
-    FileOnServer,
-    NoAnswer,
-    RequestError,
-    UploadFailed,
-)
-from .profile import ServerProfile
-from .words import said
+from ..connection import channel
+from ..connection.profile import ServerProfile
+from ..errors import Cancelled, DrawThingsError, FileOnServer, NoAnswer, RequestError, UploadFailed
+from ..text import said
+from ..wire import protobuf
 
 if TYPE_CHECKING:
     import grpc
 else:
-    from . import late_grpc as grpc
+    from ..connection import late_grpc as grpc
 
 CHUNK_BYTES = 1 << 20
 WINDOW = 50  # chunks on their way, as the app has
@@ -180,7 +174,7 @@ class Upload:
 
     def _send(self, file: BinaryIO, size: int, digest: bytes, progress: Progress) -> None:
         window, over = threading.Semaphore(WINDOW), threading.Event()
-        method = _wire.UPLOAD_FILE
+        method = protobuf.UPLOAD_FILE
         start = self._connect().stream_stream(
             method.path,
             request_serializer=method.serialize,
@@ -218,8 +212,8 @@ class Upload:
         window: threading.Semaphore,
         over: threading.Event,
     ) -> Iterator[Any]:
-        init = _wire.InitUploadRequest(filename=self.name, sha256=digest, totalSize=size)
-        yield _wire.FileUploadRequest(initRequest=init, sharedSecret=self._secret)
+        init = protobuf.InitUploadRequest(filename=self.name, sha256=digest, totalSize=size)
+        yield protobuf.FileUploadRequest(initRequest=init, sharedSecret=self._secret)
         offset = 0
         while offset < size:
             while not window.acquire(timeout=0.5):
@@ -231,8 +225,8 @@ class Upload:
                 return
             if not piece:
                 return  # the file has shrunk; the server refuses by its size
-            chunk = _wire.FileChunk(content=piece, filename=self.name, offset=offset)
-            yield _wire.FileUploadRequest(chunk=chunk, sharedSecret=self._secret)
+            chunk = protobuf.FileChunk(content=piece, filename=self.name, offset=offset)
+            yield protobuf.FileUploadRequest(chunk=chunk, sharedSecret=self._secret)
             offset += len(piece)
 
     def _raise_if_cancelled(self) -> None:

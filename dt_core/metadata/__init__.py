@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .generation import Generation
-from .pictures import read
+from .extraction import read
+from .generation_data import Generation
 from .png import encode
 
 __all__ = ["Generation", "encode", "read"]

@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from .generation import Generation, from_json
+from .generation_data import Generation, from_json
 from .png import XMP_KEYWORD
 from .xmp import MAX_PACKET, from_xmp, json_in
 

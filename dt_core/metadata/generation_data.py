@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import json_codec
-from ..choices import LoraMode, Sampler, SeedMode
-from ..configuration import Configuration, ControlSettings, LoraSettings
 from ..errors import SettingsError
-from ..request import Resolved
-from ..settings import setting
+from ..request.resolved import Resolved
+from ..settings import app_json
+from ..settings.choices import LoraMode, Sampler, SeedMode
+from ..settings.configuration import Configuration, ControlSettings, LoraSettings
+from ..settings.table import setting
 
 PROMPT, NEGATIVE, WHOLE = "c", "uc", "v2"
 _DEFAULT_SAMPLER = Sampler.DPMPP_2M_KARRAS  # what the app takes for an unknown name
@@ -119,7 +119,7 @@ def to_json(generation: Generation) -> dict[str, Any]:
         }
         for row in settings["controls"]
     ]
-    whole = json_codec.to_json(settings, complete=True)
+    whole = app_json.to_json(settings, complete=True)
     if "seed" not in settings:
         whole["seed"] = -1  # random for the app
         data.pop("seed", None)
@@ -133,7 +133,7 @@ def is_ours(data: Mapping[str, Any]) -> bool:
         return True
     if {"nodes", "last_node_id", "workflow"} & data.keys():  # ComfyUI's own
         return False
-    return len(data.keys() & (json_codec.KEYS | _FLAT)) >= 2
+    return len(data.keys() & (app_json.KEYS | _FLAT)) >= 2
 
 
 def from_json(data: Mapping[str, Any]) -> Generation:
@@ -147,13 +147,13 @@ def from_json(data: Mapping[str, Any]) -> Generation:
     )
     flat = isinstance(data.get("sampler"), str) or bool(_ONLY_FLAT & data.keys())
     if isinstance(data.get(WHOLE), Mapping):
-        settings = json_codec.from_json(data[WHOLE])
+        settings = app_json.from_json(data[WHOLE])
         if "seed" not in settings and flat:
             settings = _flat_settings({"seed": data.get("seed")}).merged(settings)
     elif flat and not isinstance(data.get("configuration"), Mapping):
         settings = _flat_settings(data)
     else:
-        settings = json_codec.from_json(data)
+        settings = app_json.from_json(data)
     return Generation(settings, prompt, negative)
 
 

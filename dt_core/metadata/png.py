@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from ..values import Size
-from .generation import Generation
+from ..pictures.values import Size
+from .generation_data import Generation
 from .xmp import to_xmp
 
 XMP_KEYWORD = "XML:com.adobe.xmp"

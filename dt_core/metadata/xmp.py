@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from xml.parsers import expat
 
-from .generation import Generation, described, is_ours, to_json
+from .generation_data import Generation, described, is_ours, to_json
 
 MAX_PACKET = 4 * 1024 * 1024  # characters
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")

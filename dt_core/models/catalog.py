@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
+from ..text import visible
 from .families import Family, family
-from .words import visible
 
 JsonObject = Mapping[str, Any]
 _NUMBER_LIMIT = 1 << 64  # a server identifier is as large

@@ -15,7 +15,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal
 
-from .preview import PreviewRecipe
+from ..pictures.previews import PreviewRecipe
 
 
 @dataclass(frozen=True, slots=True)

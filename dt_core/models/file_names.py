@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ..catalog import Catalog
-from ..client import Client
 from ..errors import ModelNotFound
-from ..families import Family, family, family_of_file
-from ..settings import UNIT_PX
+from ..settings.table import UNIT_PX
+from .catalog import Catalog
+from .families import Family, family, family_of_file
 
 # Words of file names, the first that fits counts; only asked where nobody knows better.
 _PATTERNS: tuple[tuple[str, str], ...] = (
@@ -84,19 +83,3 @@ def latent_info(file: str, catalog: Catalog | None = None) -> dict[str, Any]:
         "is_video": bool(found and found.is_video),
         "source": "server" if model else "file name",
     }
-
-
-class ModelMetadata:
-    """What is known of a server's models."""
-
-    def __init__(self, server: Any) -> None:
-        """`server` is a DrawThingsClient, a Client, or an address."""
-        from .client import DrawThingsClient
-
-        if isinstance(server, str):
-            server = DrawThingsClient(server)
-        self._client: Client = server.clients[0] if isinstance(server, DrawThingsClient) else server
-
-    def get_latent_info(self, file: str) -> dict[str, Any]:
-        """See `latent_info`. Raises what asking a server may raise, and ModelNotFound."""
-        return latent_info(file, self._client.catalog())

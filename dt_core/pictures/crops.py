@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RequestError
+from ..settings.table import UNIT_PX
 from . import pixels
-from .errors import RequestError
 from .masks import check_count
-from .settings import UNIT_PX
 from .values import FloatArray, Mask, Picture, Size
 
 __all__ = [

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RequestError
 from . import pixels
-from .errors import RequestError
 from .values import FloatArray, Mask, Picture, Size
 
 REST, FILL, REPAINT, KEEP = range(4)

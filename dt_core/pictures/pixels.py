@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import halves
-from .errors import TensorError
+from ..errors import TensorError
+from . import half_floats
 from .stack import Place
 
 __all__ = [
@@ -82,7 +82,7 @@ def scribble_to_wire(pixels: NDArray[Any]) -> HalfArray:
     pixels = _three_channels(pixels)
     if pixels.dtype == np.uint8:
         pixels = pixels / np.float32(255)
-    return halves.to_half(pixels.astype(np.float32, copy=False), 1, 0, 0)[None]
+    return half_floats.to_half(pixels.astype(np.float32, copy=False), 1, 0, 0)[None]
 
 
 def depth_to_wire(gray: NDArray[Any]) -> HalfArray:
@@ -145,14 +145,14 @@ def wire_to_picture(array: NDArray[Any], place: Place | None = None) -> WirePict
     alpha: FloatArray | None = None
     if channels == 1:
         gray = np.empty((height, width, 1), np.float32)
-        finite = halves.to_unit(values, 0.5, 0.5, gray)
+        finite = half_floats.to_unit(values, 0.5, 0.5, gray)
         np.copyto(rgb, gray)
     elif channels == 3:
-        finite = halves.to_unit(values, 0.5, 0.5, rgb)
+        finite = half_floats.to_unit(values, 0.5, 0.5, rgb)
     else:
         alpha = np.empty((height, width), np.float32)
-        finite = halves.to_unit(values[:, :, 1:], 0.5, 0.5, rgb)
-        finite = halves.to_unit(values[:, :, 0], 1, 0, alpha) and finite
+        finite = half_floats.to_unit(values[:, :, 1:], 0.5, 0.5, rgb)
+        finite = half_floats.to_unit(values[:, :, 0], 1, 0, alpha) and finite
     nonfinite = 0
     if not finite:
         broken = ~np.isfinite(values)
@@ -220,7 +220,7 @@ def _signed_half(pixels: NDArray[Any], out: HalfArray | None = None) -> HalfArra
         table = np.arange(256, dtype=np.float32) / np.float32(127.5) - np.float32(1)
         looked_up: HalfArray = np.take(table.astype(np.float16), pixels, out=out)
         return looked_up
-    return halves.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1, out)
+    return half_floats.to_half(pixels.astype(np.float32, copy=False), 2, -1, -1, out)
 
 
 def _resampled(

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from . import halves
+from . import half_floats
 
 __all__ = ["PreviewRecipe", "audio_row_count", "latent_to_rgb", "rgb_to_latent"]
 
@@ -109,7 +109,7 @@ def latent_to_rgb(
         latent = latent[:, :height]
     if at_most is not None and batch > at_most:
         latent = latent[np.linspace(0, batch - 1, at_most).round().astype(int)]
-    values = halves.to_single(latent)
+    values = half_floats.to_single(latent)
     with np.errstate(all="ignore"):
         if recipe.kind == "pixel_patches":
             levels = values * np.float32(127.5)
@@ -163,7 +163,7 @@ def _arrays(recipe: PreviewRecipe) -> tuple[NDArray[np.float32], ...]:
 
 def _to_bytes(levels: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Cut off at whole levels from 0 to 255; changes `levels`."""
-    if not halves.are_finite(levels):
+    if not half_floats.are_finite(levels):
         levels[~np.isfinite(levels)] = 0
     np.clip(levels, 0, 255, out=levels)
     return levels.astype(np.uint8)

@@ -8,16 +8,16 @@ said. Every check is one small function in `CHECKS`.
 from __future__ import annotations
 
 from ..errors import RequestError
-from ..request import Resolved
-from . import controls, crashes, files, ignored, pictures
+from ..request.resolved import Resolved
+from . import controls, crashes, ignored, image_inputs, side_files
 from .findings import Check, Finding, Level
 
 __all__ = ["CHECKS", "Finding", "Level", "check", "refuse"]
 
 CHECKS: tuple[Check, ...] = (
     *crashes.CHECKS,
-    *files.CHECKS,
-    *pictures.CHECKS,
+    *side_files.CHECKS,
+    *image_inputs.CHECKS,
     *controls.CHECKS,
     *ignored.CHECKS,
 )

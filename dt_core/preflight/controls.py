@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..catalog import ControlInfo
-from ..hints import EDGE_DETECTOR, IMAGE_PROMPTS, hint_name
-from ..request import Resolved
-from ..values import Control
+from ..models.catalog import ControlInfo
+from ..request.hints import EDGE_DETECTOR, IMAGE_PROMPTS, hint_name
+from ..request.parts import Control
+from ..request.resolved import Resolved
 from . import facts
 from .findings import Check, Sentences, warning
 

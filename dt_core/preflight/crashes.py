@@ -6,13 +6,13 @@ produce (other tensor types, sizes off the grid) has no check.
 
 from __future__ import annotations
 
-from .. import frames
-from ..choices import Sampler
 from ..errors import RequestError
-from ..families import Family
-from ..hints import hint_name
-from ..request import Resolved
-from ..values import MAX_SIDE_PX
+from ..models.families import Family
+from ..pictures.values import MAX_SIDE_PX
+from ..request import frames
+from ..request.hints import hint_name
+from ..request.resolved import Resolved
+from ..settings.choices import Sampler
 from . import facts
 from .findings import Check, Sentences, error
 

@@ -14,14 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from .choices import Sampler
-from .configuration import Configuration
-from .families import Family, Preset
-from .preflight import facts
-from .preflight.idle import CONTROL, IMAGE, LORA, MASK, NEGATIVE_PROMPT, REFERENCE, reasons
-from .request import GenerationRequest, Resolved, resolve
-from .settings import UNIT_PX
-from .values import Lora, Mask, Picture, Reference
+from ..models.families import Family, Preset
+from ..pictures.values import Mask, Picture
+from ..request.parts import Lora, Reference
+from ..request.resolved import GenerationRequest, Resolved, resolve
+from ..settings.choices import Sampler
+from ..settings.configuration import Configuration
+from ..settings.table import UNIT_PX
+from . import facts
+from .idle import CONTROL, IMAGE, LORA, MASK, NEGATIVE_PROMPT, REFERENCE, reasons
 
 __all__ = ["INPUTS", "Recommendation", "chosen", "idle", "recommended"]
 

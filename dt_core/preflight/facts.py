@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..catalog import ControlInfo, LoraInfo
-from ..choices import Sampler
-from ..configuration import DEFAULTS, LoraSettings
-from ..families import Family, family
-from ..hints import hires_first_pass, input_kind
-from ..request import Resolved
-from ..settings import setting
-from ..values import Control
+from ..models.catalog import ControlInfo, LoraInfo
+from ..models.families import Family, family
+from ..request.hints import hires_first_pass, input_kind
+from ..request.parts import Control
+from ..request.resolved import Resolved
+from ..settings.choices import Sampler
+from ..settings.configuration import DEFAULTS, LoraSettings
+from ..settings.table import setting
 
 REFERENCE_MODIFIERS = frozenset(
     {"kontext", "kontext_kv", "qwenimage_edit_plus", "qwenimage_edit_2511"}

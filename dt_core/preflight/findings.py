@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from ..request import Resolved
+from ..request.resolved import Resolved
 
 
 class Level(Enum):

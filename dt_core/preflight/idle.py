@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..choices import Sampler
-from ..families import FAMILIES, Family
-from ..request import Resolved
-from ..settings import NOT_READ, SETTINGS, Kind, setting
-from ..themes import SWITCHES
+from ..models.families import FAMILIES, Family
+from ..request.resolved import Resolved
+from ..settings.choices import Sampler
+from ..settings.table import NOT_READ, SETTINGS, Kind, setting
+from ..settings.themes import SWITCHES
 from . import facts
 
 NEGATIVE_PROMPT, IMAGE, MASK = "negative_prompt", "image", "mask"

@@ -5,11 +5,11 @@ Only what the user set is worth a word: a value that equals the default changes 
 
 from __future__ import annotations
 
-from .. import frames, prompt
-from ..choices import Sampler, SeedMode
-from ..hints import hires_first_pass
-from ..request import Resolved
-from ..settings import NOT_READ, SETTINGS, Kind, setting
+from ..request import frames, prompt_syntax
+from ..request.hints import hires_first_pass
+from ..request.resolved import Resolved
+from ..settings.choices import Sampler, SeedMode
+from ..settings.table import NOT_READ, SETTINGS, Kind, setting
 from . import facts, idle
 from .findings import Check, Sentences, warning
 
@@ -17,7 +17,7 @@ from .findings import Check, Sentences, warning
 _SWITCHES = {"causal_inference": "causal_inference_enabled", "refiner": "refiner_model"}
 # Off is what happens anyway where the family does not have it.
 _HARMLESS_OFF = frozenset({"resolution_dependent_shift", "speed_up_with_guidance_embed"})
-# Names of the app, a detail of another setting, and what dt_core.batches does in its place.
+# Names of the app, a detail of another setting, and what dt_core.request.batches does in its place.
 _SILENT = frozenset({"id", "name", "compression_artifacts_quality", "batch_count"})
 
 
@@ -164,7 +164,7 @@ def words(at: Resolved) -> Sentences:
     """Weights and textual inversions that the model does not understand."""
     said: dict[str, None] = {}
     for text in (at.request.prompt, at.request.negative_prompt):
-        said.update(dict.fromkeys(prompt.notes(text, at.version, at.catalog, at.model)))
+        said.update(dict.fromkeys(prompt_syntax.notes(text, at.version, at.catalog, at.model)))
     for sentence in said:
         yield warning(sentence)
 

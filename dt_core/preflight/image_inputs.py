@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .. import frames, masks
-from ..request import Resolved
+from ..pictures import masks
+from ..request import frames
+from ..request.resolved import Resolved
 from . import facts
 from .findings import Check, Sentences, warning
 

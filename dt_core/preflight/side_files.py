@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..choices import LoraMode
-from ..request import Resolved
+from ..request.resolved import Resolved
+from ..settings.choices import LoraMode
 from . import facts
 from .findings import Check, Sentences, warning
 

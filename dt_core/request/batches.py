@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ..pictures.masks import check_count
+from ..pictures.values import Mask, Picture, Size
 from . import frames, seeds
-from .masks import check_count
-from .request import GenerationRequest, Resolved
-from .values import Mask, Picture, Size
+from .resolved import GenerationRequest, Resolved
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import RequestError
-from .families import Family
+from ..errors import RequestError
+from ..models.families import Family
 from .hints import input_kind, modifiers
 
 if TYPE_CHECKING:
-    from .request import Resolved
+    from .resolved import Resolved
 
 _FIRST_FEATURES = 32_000  # values of the first array (docs/protocol.md 4.4, audio)
 _FEATURES_PER_LATENT_FRAME = 51_200

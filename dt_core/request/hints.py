@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pixels
-from .catalog import Catalog, ControlInfo
-from .errors import RequestError
-from .values import Control, Picture, Size
+from ..errors import RequestError
+from ..models.catalog import Catalog, ControlInfo
+from ..pictures import pixels
+from ..pictures.values import Picture, Size
+from .parts import Control
 
 if TYPE_CHECKING:
-    from .request import Resolved
+    from .resolved import Resolved
 
 # Where the server looks for the input of each kind, best first. "image" is the init image,
 # "edges" the same where the server has the file that finds soft edges.

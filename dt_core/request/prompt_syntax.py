@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .catalog import Catalog, Embedding, Model
-from .families import Family, family
+from ..models.catalog import Catalog, Embedding, Model
+from ..models.families import Family, family
 
 # With a letter before the colon: "(16:9)" is no weight.
 _WEIGHT = re.compile(r"\([^()]*[^\W\d_][^()]*:\s*[+-]?\d*\.?\d+\s*\)")

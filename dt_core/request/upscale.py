@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from . import crops, pixels
+from ..errors import RequestError
+from ..pictures import crops, pixels
+from ..pictures.pixels import WirePicture
+from ..pictures.values import Picture, Size
+from ..settings.choices import Sampler
+from ..settings.configuration import Configuration
 from .batches import Plan
-from .choices import Sampler
-from .configuration import Configuration
-from .errors import RequestError
-from .pixels import WirePicture
-from .request import GenerationRequest, Resolved
-from .values import Picture, Size
+from .resolved import GenerationRequest, Resolved
 
 NATIVE = 0
 _RETURN: dict[str, Any] = {"strength": 0.0}

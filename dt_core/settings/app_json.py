@@ -11,10 +11,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..errors import SettingsError
 from .choices import Choice
 from .configuration import Configuration, ControlSettings, LoraSettings, checked, shortened
-from .errors import SettingsError
-from .settings import CONTROL_SETTINGS, INTEGER_RANGES, LORA_SETTINGS, SETTINGS, Kind, Setting
+from .table import CONTROL_SETTINGS, INTEGER_RANGES, LORA_SETTINGS, SETTINGS, Kind, Setting
 
 OURS = "drawthingsNodes"  # an object of the schema's names
 

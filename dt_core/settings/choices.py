@@ -10,7 +10,7 @@ import re
 from enum import IntEnum
 from typing import TypeVar
 
-from .errors import SettingsError
+from ..errors import SettingsError
 
 _Any = TypeVar("_Any", bound="Choice")
 

@@ -1,6 +1,6 @@
 """Values for some of the generation settings: checked once, immutable, hashable.
 
-Knows what the wire can carry (dt_core.settings) and refuses the rest. What would crash
+Knows what the wire can carry (`table`) and refuses the rest. What would crash
 a server or have no effect there is for preflight to say.
 """
 
@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import SettingsError
 from .choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
-from .errors import SettingsError
-from .settings import (
+from .table import (
     CONTROL_SETTINGS,
     INTEGER_RANGES,
     LORA_SETTINGS,

@@ -13,16 +13,9 @@ from typing import Any
 
 import flatbuffers
 
+from ..errors import SettingsError
 from .configuration import Configuration, ControlSettings, LoraSettings
-from .errors import SettingsError
-from .settings import (
-    CONTROL_SETTINGS,
-    LORA_SETTINGS,
-    MAX_ENTRIES,
-    SETTINGS,
-    Kind,
-    Setting,
-)
+from .table import CONTROL_SETTINGS, LORA_SETTINGS, MAX_ENTRIES, SETTINGS, Kind, Setting
 
 # How struct and the builder name each type of fixed size.
 _SCALARS = {

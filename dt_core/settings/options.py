@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .configuration import Configuration
-from .settings import setting
+from .table import setting
 
 
 @dataclass(frozen=True, slots=True)

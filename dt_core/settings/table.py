@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ..errors import SettingsError
 from .choices import (
     Choice,
     ColorCalibration,
@@ -22,7 +23,6 @@ from .choices import (
     Sampler,
     SeedMode,
 )
-from .errors import SettingsError
 
 
 class Kind(Enum):

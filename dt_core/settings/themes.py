@@ -1,7 +1,7 @@
 """Where each setting is offered: on the sampler, on an options node, or nowhere and why.
 
 Options nodes, their tests and docs/coverage.md are loops over these themes; what a single
-setting is stands in dt_core.settings.
+setting is stands in `table`.
 """
 
 from __future__ import annotations

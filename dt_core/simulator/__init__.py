@@ -6,8 +6,8 @@ speaks the same protocol as gRPCServerCLI, draws what was asked in place of comp
 says what the real server ignores in silence, and refuses what would crash it.
 """
 
-from .catalog import Catalog
+from .inventory import Catalog
 from .record import Outcome, Record
-from .server import Simulator
+from .service import Simulator
 
 __all__ = ["Catalog", "Outcome", "Record", "Simulator"]

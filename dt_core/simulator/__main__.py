@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ..errors import DrawThingsError
 from . import faults
-from .catalog import Catalog
-from .server import Simulator
+from .inventory import Catalog
+from .service import Simulator
 
 _DEFAULT_PORT = 7859
 _FAULTS = """faults: {"faults": [{"fault": "drop", "picture": 1, "times": 2}, ...]}

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .. import _wire, tensor
-from ..choices import Sampler
+from ..settings.choices import Sampler
+from ..wire import protobuf, tensor
+from .drawing import Drawing
 from .intake import Asked
 from .latents import Previewer
-from .pictures import Drawing
 from .plan import CASCADE, Plan
 from .sound import tone
 
 CHUNK_BYTES = 4 << 20
 _FPS_OF_OTHERS = 30.0
 
-_Signpost = _wire.ImageGenerationSignpostProto
+_Signpost = protobuf.ImageGenerationSignpostProto
 FloatArray = NDArray[np.float32]
 
 
@@ -32,7 +32,7 @@ def messages(asked: Asked, plan: Plan, compressed: bool) -> Iterator[Any]:
     run = _Run(asked, plan, compressed)
     yield from run.progress()
     if plan.empty:
-        yield _wire.ImageGenerationResponse(scaleFactor=1)
+        yield protobuf.ImageGenerationResponse(scaleFactor=1)
         return
     yield from run.results()
 
@@ -115,7 +115,7 @@ class _Run:
         return Previewer(self.family, shown, size, self.seed, second)
 
     def _event(self, preview: bytes | None = None, **current: Any) -> Any:
-        response = _wire.ImageGenerationResponse(
+        response = protobuf.ImageGenerationResponse(
             currentSignpost=_Signpost(**current), signposts=self.signposts
         )
         if preview is not None:
@@ -127,15 +127,15 @@ class _Run:
         encoded = [self._encode(_as_wire(picture)) for picture in self._pictures()]
         total = sum(map(len, encoded))
         chunked = self.asked.message.chunked and total > CHUNK_BYTES
-        yield _wire.ImageGenerationResponse(downloadSize=total)
+        yield protobuf.ImageGenerationResponse(downloadSize=total)
         for data in encoded:
             for piece, state in _pieces(data, chunked):
-                yield _wire.ImageGenerationResponse(
+                yield protobuf.ImageGenerationResponse(
                     generatedImages=[piece], scaleFactor=plan.chosen.upscale, chunkState=state
                 )
         if self.family.audio == "output" and plan.path != "unchanged":
             for piece, state in _pieces(self._sound(), chunked):
-                yield _wire.ImageGenerationResponse(generatedAudio=[piece], chunkState=state)
+                yield protobuf.ImageGenerationResponse(generatedAudio=[piece], chunkState=state)
 
     def _pictures(self) -> Iterator[FloatArray]:
         if self.drawing is None:
@@ -190,11 +190,11 @@ def _signposts(plan: Plan) -> list[Any]:
 
 def _pieces(data: bytes, chunked: bool) -> Iterator[tuple[bytes, int]]:
     if not chunked or len(data) <= CHUNK_BYTES:
-        yield data, _wire.LAST_CHUNK
+        yield data, protobuf.LAST_CHUNK
         return
     for offset in range(0, len(data), CHUNK_BYTES):
         last = offset + CHUNK_BYTES >= len(data)
-        state = _wire.LAST_CHUNK if last else _wire.MORE_CHUNKS
+        state = protobuf.LAST_CHUNK if last else protobuf.MORE_CHUNKS
         yield data[offset : offset + CHUNK_BYTES], state
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..choices import Choice as Named
-from ..settings import SETTINGS, Kind
+from ..settings.choices import Choice as Named
+from ..settings.table import SETTINGS, Kind
 from .card import Card
 from .intake import Array, Asked
 from .plan import Plan, embeds_guidance

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .. import places
+from .. import folders
 from ..errors import TrustError
 
 _VALID_DAYS = 3650
@@ -30,7 +30,7 @@ def own_certificate(folder: Path | None = None) -> tuple[bytes, bytes]:
 
     Raises TrustError if there is nothing to make one with.
     """
-    folder = folder or places.simulator_folder()
+    folder = folder or folders.simulator_folder()
     certificate, key = folder / "certificate.pem", folder / "private-key.pem"
     if not (certificate.exists() and key.exists()):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..configuration import ControlSettings, LoraSettings
-from ..families import FAMILIES, Family
-from .catalog import FALLBACK_MODEL, Description
+from ..models.families import FAMILIES, Family
+from ..settings.configuration import ControlSettings, LoraSettings
 from .intake import Asked
+from .inventory import FALLBACK_MODEL, Description
 
 IMAGE_PROMPTS = frozenset(
     {"ipadapterplus", "ipadapterfull", "ipadapterfaceidplus", "pulid", "redux", "llava"}

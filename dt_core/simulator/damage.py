@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 
-from .. import _wire, tensor
+from ..wire import protobuf, tensor
 from .faults import Fault
 from .hands import Hands
 
@@ -51,7 +51,7 @@ def answers(fault: Fault, messages: Iterator[Any], powers: Hands) -> Iterator[An
         else:
             due = has_picture and not begun and picture >= fault.picture
         if has_picture:
-            begun = message.chunkState == _wire.MORE_CHUNKS
+            begun = message.chunkState == protobuf.MORE_CHUNKS
             picture += not begun
         if due and every is None and not reached:
             reached = True
@@ -61,11 +61,11 @@ def answers(fault: Fault, messages: Iterator[Any], powers: Hands) -> Iterator[An
         changes = due and every is not None and not isinstance(message, bytes)
         yield every(fault, message) if changes and every else message
     if not reached and every is None:  # beyond the last message is before the status
-        yield from _once(fault, _wire.ImageGenerationResponse(), powers)
+        yield from _once(fault, protobuf.ImageGenerationResponse(), powers)
 
 
 def _once(fault: Fault, message: Any, powers: Hands) -> Iterator[Any]:
-    Response = _wire.ImageGenerationResponse  # noqa: N806 - a class
+    Response = protobuf.ImageGenerationResponse  # noqa: N806 - a class
     match fault.kind:
         case "drop":
             powers.drop()
@@ -96,7 +96,7 @@ def _once(fault: Fault, message: Any, powers: Hands) -> Iterator[Any]:
                 "heartbeats": Response(),
                 "progress": message,
                 "pieces": Response(
-                    generatedImages=[bytes(PIECE_BYTES)], chunkState=_wire.MORE_CHUNKS
+                    generatedImages=[bytes(PIECE_BYTES)], chunkState=protobuf.MORE_CHUNKS
                 ),
                 "pictures": Response(generatedImages=[_small_picture()]),
                 "previews": Response(previewImage=bytes(PIECE_BYTES)),
@@ -136,7 +136,7 @@ def _of_later_version(_: Fault, message: Any) -> bytes:
         arm = message.currentSignpost.SerializeToString() if message.signposts else b""
         message.currentSignpost.ParseFromString(arm + _LATER_FIELD)
     message.signposts.add().ParseFromString(_LATER_FIELD)
-    if message.chunkState == _wire.LAST_CHUNK and message.generatedImages:
+    if message.chunkState == protobuf.LAST_CHUNK and message.generatedImages:
         message.chunkState = 77
     data: bytes = message.SerializeToString() + _LATER_FIELD
     return data
@@ -144,7 +144,7 @@ def _of_later_version(_: Fault, message: Any) -> bytes:
 
 def _without_last(_: Fault, message: Any) -> Any:
     if message.generatedImages:
-        message.chunkState = _wire.MORE_CHUNKS
+        message.chunkState = protobuf.MORE_CHUNKS
     return message
 
 
@@ -174,7 +174,7 @@ def _with_pictures(
             yield message
             continue
         whole += b"".join(message.generatedImages)
-        if message.chunkState == _wire.MORE_CHUNKS:
+        if message.chunkState == protobuf.MORE_CHUNKS:
             continue
         damaged = number == (fault.picture or 0)
         data = change(fault, bytes(whole)) if damaged else bytes(whole)
@@ -183,14 +183,14 @@ def _with_pictures(
         if damaged and fault.kind == "order":
             pieces.insert(0, pieces.pop(1 if len(pieces) > 1 else 0))
         for piece in pieces[:-1]:
-            yield _piece(message, piece, _wire.MORE_CHUNKS)
-        yield _piece(message, pieces[-1], _wire.LAST_CHUNK)
+            yield _piece(message, piece, protobuf.MORE_CHUNKS)
+        yield _piece(message, pieces[-1], protobuf.LAST_CHUNK)
         whole.clear()
         number += 1
 
 
 def _piece(message: Any, data: bytes, state: int) -> Any:
-    return _wire.ImageGenerationResponse(
+    return protobuf.ImageGenerationResponse(
         generatedImages=[data], scaleFactor=message.scaleFactor, chunkState=state
     )
 

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from . import art
 from .card import Box, Card, draw_card, pill, text_size
-from .facts import make_card, to_pixels
+from .card_text import make_card, to_pixels
 from .intake import Asked
-from .masks import MaskReading
+from .mask_codes import MaskReading
 from .plan import Plan
 
 FloatArray = NDArray[np.float32]

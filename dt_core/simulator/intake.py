@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import config_codec, tensor
-from ..configuration import Configuration
 from ..errors import TensorError
-from .catalog import Catalog
+from ..settings import flatbuffer
+from ..settings.configuration import Configuration
+from ..wire import tensor
+from .inventory import Catalog
 
 Array = NDArray[Any]
 
@@ -112,7 +113,7 @@ class Asked:
 def read_request(message: Any, configuration: Configuration, catalog: Catalog) -> Asked:
     merged, dropped = catalog.with_override(message.override)
     asked = Asked(message, configuration, merged, notes=dropped)
-    asked.empty_texts = config_codec.empty_texts(message.configuration)
+    asked.empty_texts = flatbuffer.empty_texts(message.configuration)
     blobs = {hashlib.sha256(blob).digest(): blob for blob in message.contents}
     if message.HasField("image"):
         asked.image = _floats(asked, "image", _blob(message.image, blobs))

@@ -13,9 +13,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from .. import _wire
 from ..errors import RequestError
-from ..families import FAMILIES
+from ..models.families import FAMILIES
+from ..wire import protobuf
 
 Description = Mapping[str, Any]
 
@@ -48,7 +48,7 @@ class Catalog:
         Raises RequestError, naming the entry, for a file of another form.
         """
         if path is None:
-            text = resources.files(__package__).joinpath("catalog.json").read_text("utf-8")
+            text = resources.files(__package__).joinpath("inventory.json").read_text("utf-8")
         else:
             text = Path(path).read_text("utf-8")
         try:
@@ -94,7 +94,7 @@ class Catalog:
 
     def to_override(self) -> Any:
         """The descriptions of Echo: of everything that is there, its side files included."""
-        return _wire.MetadataOverride(
+        return protobuf.MetadataOverride(
             **{
                 kind: json.dumps(
                     [row for row in self.all(kind) if row["file"] in self.files],

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..families import FAMILIES, Family
-from ..preview import PreviewRecipe, audio_row_count, rgb_to_latent
+from ..models.families import FAMILIES, Family
+from ..pictures.previews import PreviewRecipe, audio_row_count, rgb_to_latent
 from . import art
 from .plan import CASCADE
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..choices import Sampler
+from ..settings.choices import Sampler
 from .intake import Asked
 from .plan import CASCADE, Plan, embeds_guidance
 

@@ -9,10 +9,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from ..choices import Sampler
+from ..settings.choices import Sampler
 from .choosing import Choice
 from .intake import Asked
-from .masks import MaskReading, read_mask
+from .mask_codes import MaskReading, read_mask
 from .schedule import KARRAS, resolution_dependent_shift, start_step
 
 Path = Literal["text", "image", "mask", "unchanged"]

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 import grpc
 
-from .. import _wire
+from ..wire import protobuf
 
 _MESSAGE = "File uploaded init successfully"
 
@@ -136,7 +136,7 @@ class Upload:
         self._received += len(chunk.content)
 
     def _reply(self, name: str) -> Any:
-        return _wire.UploadResponse(
+        return protobuf.UploadResponse(
             chunkUploadSuccess=True,
             receivedOffset=self._received,
             message=_MESSAGE,

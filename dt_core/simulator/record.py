@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..configuration import Configuration
+from ..settings.configuration import Configuration
 from .intake import Array, Hint
 
 Outcome = Literal["done", "empty", "cancelled", "refused", "failed"]

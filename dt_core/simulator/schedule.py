@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..choices import Sampler
+from ..settings.choices import Sampler
 
 TRAILING = frozenset(
     {

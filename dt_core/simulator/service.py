@@ -22,23 +22,25 @@ from typing import Any
 
 import grpc
 
-from .. import _wire, config_codec
-from ..configuration import Configuration
 from ..errors import ServerError, SettingsError
-from . import damage, generation
-from .catalog import Catalog
+from ..settings import flatbuffer
+from ..settings.configuration import Configuration
+from ..wire import protobuf
+from . import answers as generation
+from . import damage
 from .certificate import own_certificate
 from .choosing import choose
 from .faults import Fault, Script
 from .hands import Hands, link_of, over
 from .intake import read_request
+from .inventory import Catalog
 from .notes import explain
 from .plan import make_plan
 from .queue import SerialQueue
+from .receiving import Failure, Store, Upload
 from .record import Ledger, Outcome, Record
 from .relay import Relay
 from .strict import PREFIX, first_trap
-from .upload import Failure, Store, Upload
 
 log = logging.getLogger(__name__)
 
@@ -184,15 +186,15 @@ class Simulator:
     def _handlers(self) -> Any:
         unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         table = (
-            (_wire.ECHO, unary, self._echo),
-            (_wire.FILES_EXIST, unary, self._files_exist),
-            (_wire.PUBKEY, unary, self._pubkey),
-            (_wire.HOURS, unary, self._hours),
-            (_wire.GENERATE_IMAGE, stream, self._generate),
-            (_wire.UPLOAD_FILE, grpc.stream_stream_rpc_method_handler, self._upload),
+            (protobuf.ECHO, unary, self._echo),
+            (protobuf.FILES_EXIST, unary, self._files_exist),
+            (protobuf.PUBKEY, unary, self._pubkey),
+            (protobuf.HOURS, unary, self._hours),
+            (protobuf.GENERATE_IMAGE, stream, self._generate),
+            (protobuf.UPLOAD_FILE, grpc.stream_stream_rpc_method_handler, self._upload),
         )
         return grpc.method_handlers_generic_handler(
-            _wire.SERVICE,
+            protobuf.SERVICE,
             {
                 method.name: kind(
                     behaviour,
@@ -225,8 +227,10 @@ class Simulator:
 
     def _echo_reply(self, request: Any, faults: list[Fault]) -> Any:
         if not self._knows_secret(request):
-            return _wire.EchoReply(sharedSecretMissing=True)
-        reply = _wire.EchoReply(message=f"HELLO {request.name}", serverIdentifier=self.identifier)
+            return protobuf.EchoReply(sharedSecretMissing=True)
+        reply = protobuf.EchoReply(
+            message=f"HELLO {request.name}", serverIdentifier=self.identifier
+        )
         if self.model_browser:
             files = self.files()
             reply.files.extend(sorted(name for name in files if name.lower().endswith(".ckpt")))
@@ -249,7 +253,7 @@ class Simulator:
         self._admit(request, context)
         self._faulty(context, "files")
         files, hashed = self.files(), set(request.filesWithHash)
-        return _wire.FileExistenceResponse(
+        return protobuf.FileExistenceResponse(
             files=request.files,
             existences=[name in files or not name for name in request.files],
             hashes=[self._hash(name) if name in hashed & files else b"" for name in request.files],
@@ -260,10 +264,10 @@ class Simulator:
         return self._store.sha256(name) or hashlib.sha256(name.encode()).digest()
 
     def _pubkey(self, _: Any, __: grpc.ServicerContext) -> Any:
-        return _wire.PubkeyResponse()
+        return protobuf.PubkeyResponse()
 
     def _hours(self, _: Any, __: grpc.ServicerContext) -> Any:
-        return _wire.HoursResponse()
+        return protobuf.HoursResponse()
 
     def _upload(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
         with Upload(self._store) as upload:
@@ -284,7 +288,7 @@ class Simulator:
         gone = over(context)
         ended: damage.Ended | None = None
         try:
-            configuration = config_codec.decode(request.configuration)
+            configuration = flatbuffer.decode(request.configuration)
             self._ledger.change(record, configuration=configuration)
             with self._queue.turn() as is_open:
                 answers = self._run(record, configuration) if is_open else iter(())

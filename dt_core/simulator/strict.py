@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..choices import Sampler
+from ..settings.choices import Sampler
 from .choosing import IMAGE_PROMPTS, Choice
 from .intake import Array, Asked
-from .masks import read_mask
+from .mask_codes import read_mask
 from .plan import CASCADE, DDPM, hires_fix_acts, stays_on_image_path
 from .schedule import AYS, TRAILING
 

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import TensorError
+from ..errors import TensorError
 
 __all__ = ["INSTALL_FPZIP", "Pool", "at_once", "decode_payload", "shutdown", "warm_up"]
 

@@ -1,6 +1,6 @@
 """The messages of the Draw Things service; loaded, and protobuf with them, when first used.
 
-`_wire.EchoRequest` and the like are in `messages`.
+`protobuf.EchoRequest` and the like are in `messages`.
 """
 
 from __future__ import annotations
@@ -10,4 +10,4 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(importlib.import_module(".messages", __name__), name)
+    return getattr(importlib.import_module(".messages", __package__), name)

@@ -19,8 +19,8 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import TensorError
 from . import fpzip_pool
-from .errors import TensorError
 from .range_decoder import RangeDecoder
 
 __all__ = [

@@ -13,13 +13,17 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..dt_core.errors import RequestError
-from ..dt_core.metadata import Generation, read
-from ..dt_core.metadata.generation import from_json, is_ours
-from ..dt_core.settings import setting
-from ..dt_core.values import ModelChoice
-from . import convert, recipe, run, servers
-from .config import written
+from ...dt_core.errors import RequestError
+from ...dt_core.metadata import Generation, read
+from ...dt_core.metadata.generation_data import from_json, is_ours
+from ...dt_core.request.parts import ModelChoice
+from ...dt_core.settings.table import setting
+from ..config import written
+from ..host import convert
+from ..node_list import NODES
+from ..running import run
+from ..servers import stored
+from . import recipe
 
 Node = Mapping[str, Any]  # of an API prompt
 Answer = dict[str, Any]
@@ -84,7 +88,7 @@ def exported(prompt: Mapping[str, Any], node_id: str) -> Answer:
     inputs, _ = graph.inputs(node, schema)
     unknown = [entry.id for entry in schema.inputs if entry.id in graph.unknown]
     if "model" not in inputs:
-        inputs["model"] = ModelChoice(servers.default_profile(), "")
+        inputs["model"] = ModelChoice(stored.default_profile(), "")
     text, notes = written(inputs)
     data = json.loads(text)
     for name in unknown:
@@ -112,8 +116,6 @@ class _Graph:
 
     @property
     def kinds(self) -> dict[str, type[io.ComfyNode]]:
-        from . import NODES  # the list imports the routes
-
         return {node.define_schema().node_id: node for node in NODES}
 
     def inputs(self, node: Node, schema: io.Schema) -> tuple[dict[str, Any], bool]:

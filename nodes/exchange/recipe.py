@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..dt_core import themes
-from ..dt_core.choices import Choice
-from ..dt_core.configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings
-from ..dt_core.families import Family, family_of_file
-from ..dt_core.metadata import Generation
-from ..dt_core.settings import INTEGER_RANGES, NOT_READ, Setting, setting
-from . import lists, servers
-from .lora import ROWS
+from ...dt_core.metadata import Generation
+from ...dt_core.models.families import Family, family_of_file
+from ...dt_core.settings import themes
+from ...dt_core.settings.choices import Choice
+from ...dt_core.settings.configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings
+from ...dt_core.settings.table import INTEGER_RANGES, NOT_READ, Setting, setting
+from ..lora import ROWS
+from ..servers import lists, stored
 
 # Settings in fields of DT Sampler, by its names for them.
 FIELDS = {
@@ -108,7 +108,7 @@ def recipe_of(generation: Generation) -> Recipe:
 
 def _family(model: str) -> Family | None:
     """By what the default server told of the file, else by its name."""
-    catalog = lists.catalog(servers.default_profile())
+    catalog = lists.catalog(stored.default_profile())
     known = catalog.model(model) if catalog and model else None
     return known.family if known else family_of_file(model)
 

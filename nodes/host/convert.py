@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..dt_core import pixels
-from ..dt_core.pixels import WirePicture
-from ..dt_core.stack import joined
-from ..dt_core.values import Audio, Mask, Picture
+from ...dt_core.pictures import pixels
+from ...dt_core.pictures.pixels import WirePicture
+from ...dt_core.pictures.stack import joined
+from ...dt_core.pictures.values import Audio, Mask, Picture
 
 
 def image_to_pictures(image: torch.Tensor) -> tuple[Picture, ...]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from comfy_api.latest import io
 
-from ..dt_core.errors import RequestError
+from ...dt_core.errors import RequestError
 
 Server = io.Custom("DT_SERVER")
 Model = io.Custom("DT_MODEL")

@@ -7,7 +7,7 @@ named; never to an address that only a request names.
 
 from __future__ import annotations
 
-from .. import compat
+from ..host import compat
 from . import catalogs, conversion, discovered, effects, examples, exchange, servers, uploads
 
 PREFIX = "/drawthingsnodes"

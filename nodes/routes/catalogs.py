@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from ...dt_core.catalog import Catalog
-from ...dt_core.client import Client
+from ...dt_core.connection.profile import ServerProfile, TlsMode
+from ...dt_core.connection.tls import speaks_tls
 from ...dt_core.errors import (
     CertificateChanged,
     DrawThingsError,
@@ -19,12 +19,12 @@ from ...dt_core.errors import (
     TlsMismatch,
     TrustError,
 )
-from ...dt_core.families import family
-from ...dt_core.profile import ServerProfile, TlsMode
-from ...dt_core.tls import speaks_tls
-from .. import clients, lists, servers
-from .asked import UnknownServer, profile_of
+from ...dt_core.generation.client import Client
+from ...dt_core.models.catalog import Catalog
+from ...dt_core.models.families import family
+from ..servers import clients, lists, stored
 from .guard import Body, json_route
+from .permitted import UnknownServer, profile_of
 
 STATUS_TIMEOUT_S = 8.0
 NAME_LIMIT = 200  # characters of a name that a server gave
@@ -44,7 +44,7 @@ _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u
 
 def refresh(_body: Body) -> Any:
     """Ask every known server for its catalogue; a sentence for each."""
-    profiles = list(dict.fromkeys([*clients.known_profiles(), servers.default_profile()]))
+    profiles = list(dict.fromkeys([*clients.known_profiles(), stored.default_profile()]))
     with ThreadPoolExecutor(len(profiles)) as pool:
         outcomes = list(pool.map(lists.refresh, profiles))
     return {"servers": [{"ok": ok, "sentence": sentence} for ok, sentence in outcomes]}
@@ -56,7 +56,7 @@ def status(body: Body) -> Any:
         profile = profile_of(body)
     except DrawThingsError as error:
         return _failed(error, "", "")
-    name = next((s.name for s in servers.current().stored if s.profile == profile), "")
+    name = next((s.name for s in stored.current().stored if s.profile == profile), "")
     try:
         secret = clients.secrets().lookup(profile.secret_name)
     except SecretRejected as error:

@@ -16,7 +16,9 @@ def convert(body: Body) -> Any:
     counted = nodes if isinstance(nodes, list) else workflow
     if not isinstance(counted, (dict, list)) or len(counted) > _MOST_NODES:
         raise Refused(400, f"'workflow' must be a workflow of at most {_MOST_NODES} nodes.")
-    from .. import official  # few need it, and at ComfyUI's start it takes a sixth of our time
+    from ..exchange import (
+        official,  # few need it, and at ComfyUI's start it takes a sixth of our time
+    )
 
     made = official.convert(workflow)
     return {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dt_core.profile import default_profile
-from .. import servers
+from ...dt_core.connection.profile import default_profile
+from ..servers import stored as servers
 from .catalogs import clean
 from .guard import Body, Refused, json_route
 
@@ -14,7 +14,7 @@ MOST_SECONDS = 10.0
 
 def found(body: Body) -> Any:
     """Listen for {"seconds"}: what was heard, without the servers that are on the list."""
-    from ...dt_core.discovery import discover  # not at ComfyUI's start
+    from ...dt_core.connection.discovery import discover  # not at ComfyUI's start
 
     seconds = body.get("seconds", 3)
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= MOST_SECONDS:

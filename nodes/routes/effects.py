@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dt_core import effects, json_codec
 from ...dt_core.errors import DrawThingsError
-from ...dt_core.settings import SETTINGS, Kind, setting
-from .. import lists
-from .asked import profile_of
+from ...dt_core.preflight import effects
+from ...dt_core.settings import app_json
+from ...dt_core.settings.table import SETTINGS, Kind, setting
+from ..servers import lists
 from .guard import Body, Refused, json_route, text
+from .permitted import profile_of
 
 LIMIT = 200  # values of one layer, layers, names
 CONFIG_LIMIT = 200_000  # characters
@@ -107,7 +108,7 @@ def _names(body: Body, key: str) -> list[str]:
 def _of_config(layer: dict[str, Any]) -> dict[str, Any]:
     """What DT Config sets; nothing for a text that it would refuse."""
     try:
-        config = json_codec.from_json(text(layer, _CONFIG, limit=CONFIG_LIMIT))
+        config = app_json.from_json(text(layer, _CONFIG, limit=CONFIG_LIMIT))
     except DrawThingsError:
         return {}
     dropped = {"loras", "controls"}

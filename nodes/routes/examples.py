@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from .. import compat
+from ..host import compat
 from .guard import Body, Refused, json_route
 
 PICTURES = Path(__file__).resolve().parents[2] / "example_workflows" / "input"

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from .. import exchange, run
+from ..exchange import copying
+from ..running import run
 from .guard import Body, Refused, answered, json_route, text, whole_body
 
 PICTURE_LIMIT = 64 * 1024 * 1024  # bytes
@@ -15,7 +16,7 @@ TEXT_LIMIT = 1024 * 1024  # characters
 
 def import_configuration(body: Body) -> Any:
     """{"text"} → {"recipe", "notes"}; recipe is null where the text is no configuration."""
-    return exchange.imported_text(text(body, "text", limit=TEXT_LIMIT))
+    return copying.imported_text(text(body, "text", limit=TEXT_LIMIT))
 
 
 def export_configuration(body: Body) -> Any:
@@ -24,7 +25,7 @@ def export_configuration(body: Body) -> Any:
     if not isinstance(prompt, Mapping):
         raise Refused(400, "'prompt' must be a graph in API form.")
     try:
-        return exchange.exported(prompt, text(body, "node", limit=256))
+        return copying.exported(prompt, text(body, "node", limit=256))
     except run.Problem as problem:
         raise Refused(400, str(problem)) from None
 
@@ -34,7 +35,7 @@ async def import_picture(request: Any) -> Any:
 
     async def work() -> Any:
         return await asyncio.to_thread(
-            exchange.imported_picture, await whole_body(request, PICTURE_LIMIT)
+            copying.imported_picture, await whole_body(request, PICTURE_LIMIT)
         )
 
     return await answered(request, work)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...dt_core.connection.profile import ServerProfile, TlsMode, default_profile
 from ...dt_core.errors import DrawThingsError
-from ...dt_core.profile import ServerProfile, TlsMode, default_profile
-from .. import clients, servers
+from ..servers import clients
+from ..servers import stored as servers
 from .guard import Body, Refused, text
 
 

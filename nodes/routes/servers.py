@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dt_core import channel
-from ...dt_core import profile as profiles
-from .. import clients, lists, servers
-from ..servers import Servers
-from .asked import profile_of
+from ...dt_core.connection import channel
+from ...dt_core.connection import profile as profiles
+from ..servers import clients, lists, stored
+from ..servers.stored import Servers
 from .guard import Body, json_route, text
+from .permitted import profile_of
 
 SECRET_LIMIT = 1024  # characters
 
 
 def listed(_body: Body) -> Any:
     """The stored servers, and the one of the environment."""
-    return _answer(servers.current())
+    return _answer(stored.current())
 
 
 def save(body: Body) -> Any:
     """Add or change a server; without "secret" the stored one is kept, "" removes it."""
     secret = text(body, "secret", "", SECRET_LIMIT) if body.get("secret") is not None else None
     name = text(body, "name")
-    before = servers.current()
-    changed = servers.save(
+    before = stored.current()
+    changed = stored.save(
         name,
         text(body, "address"),
         text(body, "tls", "automatic"),
@@ -34,13 +34,13 @@ def save(body: Body) -> Any:
         secret=secret,
     )
     _forget_gone(before, changed)
-    lists.refresh_in_background(servers.named(name.strip()))
+    lists.refresh_in_background(stored.named(name.strip()))
     return _answer(changed)
 
 
 def remove(body: Body) -> Any:
-    before = servers.current()
-    left = servers.remove(text(body, "name"))
+    before = stored.current()
+    left = stored.remove(text(body, "name"))
     _forget_gone(before, left)
     return _answer(left)
 
@@ -55,7 +55,7 @@ def _forget_gone(before: Servers, after: Servers) -> None:
 
 
 def make_default(body: Body) -> Any:
-    return _answer(servers.make_default(text(body, "name")))
+    return _answer(stored.make_default(text(body, "name")))
 
 
 def accept(body: Body) -> Any:
@@ -77,7 +77,7 @@ def _answer(current: Servers) -> Any:
                 "tls": profile.tls.value,
                 "fingerprint": profile.fingerprint,
                 "ca_file": profile.ca_file,
-                "secret": servers.secret_state(profile),
+                "secret": stored.secret_state(profile),
                 "default": name == current.default,
                 "builtin": not name,
             }

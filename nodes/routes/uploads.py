@@ -17,12 +17,13 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer, RequestError
-from ...dt_core.profile import ServerProfile
-from ...dt_core.upload import Upload, UploadPhase, check_name
-from .. import clients, compat, lists
-from .asked import profile_of
+from ...dt_core.generation.upload import Upload, UploadPhase, check_name
+from ..host import compat
+from ..servers import clients, lists
 from .guard import Body, Refused, answered, json_route, text
+from .permitted import profile_of
 
 EVENT = "drawthingsnodes.upload"
 SIZE_LIMIT = 20 << 30  # bytes

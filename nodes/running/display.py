@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..dt_core import preview
-from ..dt_core.errors import TensorError
-from ..dt_core.events import (
+from ...dt_core.errors import TensorError
+from ...dt_core.generation.events import (
     DownloadSize,
     Event,
     ImageReceived,
@@ -26,9 +25,10 @@ from ..dt_core.events import (
     Stage,
     Started,
 )
-from ..dt_core.families import Family
-from ..dt_core.pixels import WirePicture
-from . import compat
+from ...dt_core.models.families import Family
+from ...dt_core.pictures import previews
+from ...dt_core.pictures.pixels import WirePicture
+from ..host import compat
 
 PROGRESS_EVENT = "drawthingsnodes.progress"
 PER_REQUEST = 1000  # ticks of the bar, where there are several
@@ -216,7 +216,7 @@ class Display:
         if self._family is None:
             return None
         try:
-            rgb = preview.latent_to_rgb(event.latent(), self._family.preview, SHEET_PICTURES)
+            rgb = previews.latent_to_rgb(event.latent(), self._family.preview, SHEET_PICTURES)
         except TensorError as error:  # a preview is not worth a generation
             _log.info("A preview was left out: %s", error)
             return None

@@ -18,22 +18,24 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..dt_core import fleet, frames
-from ..dt_core.batches import Plan
-from ..dt_core.catalog import Catalog
-from ..dt_core.client import Client
-from ..dt_core.errors import DrawThingsError, NoAnswer, ServerError
-from ..dt_core.families import Family
-from ..dt_core.fleet import Answer, Left, Numbered
-from ..dt_core.job import AsyncEvents, Job
-from ..dt_core.pixels import WirePicture
-from ..dt_core.profile import ServerProfile
-from ..dt_core.request import GenerationRequest, Resolved, resolve
-from ..dt_core.spread import spread
-from ..dt_core.stack import Stack
-from ..dt_core.values import Audio
-from ..dt_core.words import visible
-from . import clients, compat, lists
+from ...dt_core.connection.profile import ServerProfile
+from ...dt_core.errors import DrawThingsError, NoAnswer, ServerError
+from ...dt_core.generation import fleet
+from ...dt_core.generation.client import Client
+from ...dt_core.generation.fleet import Answer, Left, Numbered
+from ...dt_core.generation.job import AsyncEvents, Job
+from ...dt_core.generation.spread import spread
+from ...dt_core.models.catalog import Catalog
+from ...dt_core.models.families import Family
+from ...dt_core.pictures.pixels import WirePicture
+from ...dt_core.pictures.stack import Stack
+from ...dt_core.pictures.values import Audio
+from ...dt_core.request import frames
+from ...dt_core.request.batches import Plan
+from ...dt_core.request.resolved import GenerationRequest, Resolved, resolve
+from ...dt_core.text import visible
+from ..host import compat
+from ..servers import clients, lists
 from .display import Display
 
 INTERRUPT_POLL_S = 0.05

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from ..dt_core.client import AsyncClient
-from ..dt_core.known_servers import FILE_NAME, KnownServers
-from ..dt_core.profile import ServerProfile
-from ..dt_core.secret_store import SecretStore
-from . import compat
+from ...dt_core.connection.known_servers import FILE_NAME, KnownServers
+from ...dt_core.connection.profile import ServerProfile
+from ...dt_core.connection.secret_store import SecretStore
+from ...dt_core.generation.client import AsyncClient
+from ..host import compat
 
 SECRETS_FILE = "secrets.json"
 

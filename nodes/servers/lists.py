@@ -18,11 +18,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..dt_core.catalog import Catalog
-from ..dt_core.errors import DrawThingsError
-from ..dt_core.families import FAMILIES
-from ..dt_core.profile import ServerProfile
-from . import clients, compat, servers
+from ...dt_core.connection.profile import ServerProfile
+from ...dt_core.errors import DrawThingsError
+from ...dt_core.models.catalog import Catalog
+from ...dt_core.models.families import FAMILIES
+from ..host import compat
+from . import clients
+from . import stored as servers
 
 CHANGED_EVENT = "drawthingsnodes.lists"
 NONE = "none"

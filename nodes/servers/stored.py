@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..dt_core import profile as profiles
-from ..dt_core.errors import SettingsError
-from ..dt_core.profile import ServerProfile, TlsMode
-from . import clients, compat
+from ...dt_core.connection import profile as profiles
+from ...dt_core.connection.profile import ServerProfile, TlsMode
+from ...dt_core.errors import SettingsError
+from ..host import compat
+from . import clients
 
 SERVERS_FILE = "servers.json"
 NAME_LIMIT = 64  # characters

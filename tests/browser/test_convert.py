@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from canvas import EMPTY_PLACE, Canvas
-from drawthings.dt_core.choices import Sampler
+from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Record, Simulator
 from playwright.sync_api import Locator, expect
 

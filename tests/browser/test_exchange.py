@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from canvas import EMPTY_PLACE, PINNED, Canvas
-from drawthings.dt_core.configuration import DEFAULTS, Configuration, LoraSettings
 from drawthings.dt_core.metadata import Generation, encode, read
+from drawthings.dt_core.settings.configuration import DEFAULTS, Configuration, LoraSettings
 from playwright.sync_api import expect
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"

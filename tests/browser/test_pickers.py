@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from canvas import DEADLINE_MS, Canvas
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.simulator.catalog import KINDS, Catalog
+from drawthings.dt_core.simulator.inventory import KINDS, Catalog
 from playwright.sync_api import expect
 
 TURBO = "z_image_turbo_1.0_q6p.ckpt"

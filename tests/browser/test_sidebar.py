@@ -8,8 +8,8 @@ from typing import Any
 
 from canvas import Canvas
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.simulator.catalog import KINDS, Catalog
 from drawthings.dt_core.simulator.certificate import own_certificate
+from drawthings.dt_core.simulator.inventory import KINDS, Catalog
 from playwright.sync_api import Locator, expect
 from sidebar import DEADLINE_MS, add_node, add_server, card, fill, search
 

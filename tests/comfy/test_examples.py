@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawthings.dt_core.choices import Sampler
+from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Record, Simulator
 from drawthings.tools.comfyui_client import Client
 from drawthings.tools.demo import SHOWS

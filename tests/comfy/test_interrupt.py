@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from drawthings.dt_core import channel
-from drawthings.dt_core.client import Client as DrawThings
-from drawthings.dt_core.configuration import Configuration
-from drawthings.dt_core.events import ImageReceived
-from drawthings.dt_core.profile import ServerProfile, TlsMode
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
+from drawthings.dt_core.generation.client import Client as DrawThings
+from drawthings.dt_core.generation.events import ImageReceived
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Record, Simulator
 from drawthings.dt_core.simulator.faults import Fault, Script
 from drawthings.tools.comfyui_client import Client, Event, Result

@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def node_names() -> list[str]:
-    """The classes that nodes/__init__.py lists, read without importing it."""
-    tree = ast.parse((ROOT / "nodes" / "__init__.py").read_text(encoding="utf-8"))
+    """The classes that nodes/node_list.py lists, read without importing it."""
+    tree = ast.parse((ROOT / "nodes" / "node_list.py").read_text(encoding="utf-8"))
     (names,) = (
         statement.value.elts
         for statement in tree.body

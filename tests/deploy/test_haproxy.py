@@ -13,12 +13,12 @@ from pathlib import Path
 
 import grpc
 import pytest
-from drawthings.dt_core import channel
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import ServerError
-from drawthings.dt_core.profile import ServerProfile, TlsMode
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,23 +10,23 @@ import json
 from typing import Any
 
 import numpy as np
-from drawthings.dt_core import _wire
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import (
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.events import Started
+from drawthings.dt_core.generation.job import Job
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures.values import Picture
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.configuration import (
     DEFAULTS,
     Configuration,
     ControlSettings,
     LoraSettings,
 )
-from drawthings.dt_core.events import Started
-from drawthings.dt_core.families import FAMILIES
-from drawthings.dt_core.job import Job
-from drawthings.dt_core.request import GenerationRequest
-from drawthings.dt_core.settings import SETTINGS
+from drawthings.dt_core.settings.table import SETTINGS
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.record import Record
-from drawthings.dt_core.values import Picture
+from drawthings.dt_core.wire import protobuf
 
 CATALOG = Catalog.load()
 MODELS = {row["version"]: row["file"] for row in reversed([*CATALOG.all("models")])}
@@ -111,7 +111,7 @@ class Matrix:
     def _message_is_complete(self, record: Record, model: str) -> None:
         message = record.message
         assert (message.scaleFactor, message.chunked) == (1, True)
-        assert (message.prompt, message.device) == ("a lighthouse", _wire.LAPTOP)
+        assert (message.prompt, message.device) == ("a lighthouse", protobuf.LAPTOP)
         described = json.loads(message.override.models)
         row = CATALOG.find("models", model)
         assert row is not None

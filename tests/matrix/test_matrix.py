@@ -10,15 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core.choices import ControlInputType, ControlMode, LoraMode
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.families import FAMILIES
-from drawthings.dt_core.job import Job
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.settings import SETTINGS
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.job import Job
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures.values import Mask, Picture
+from drawthings.dt_core.request.parts import Control, Lora, Reference
+from drawthings.dt_core.settings.choices import ControlInputType, ControlMode, LoraMode
+from drawthings.dt_core.settings.table import SETTINGS
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.record import Record
-from drawthings.dt_core.values import Control, Lora, Mask, Picture, Reference
 from matrix import (
     CATALOG,
     COVERAGE,

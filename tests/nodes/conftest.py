@@ -10,10 +10,10 @@ from comfy.cli_args import args
 
 args.cpu = True  # before anything of ComfyUI looks for a graphics card
 
-from drawthings.dt_core import channel  # noqa: E402
-from drawthings.dt_core.profile import ServerProfile  # noqa: E402
+from drawthings.dt_core.connection import channel  # noqa: E402
+from drawthings.dt_core.connection.profile import ServerProfile  # noqa: E402
 from drawthings.dt_core.simulator import Simulator  # noqa: E402
-from drawthings.nodes import compat  # noqa: E402
+from drawthings.nodes.host import compat  # noqa: E402
 
 
 @pytest.fixture

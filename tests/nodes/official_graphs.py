@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from drawthings.dt_core.choices import Sampler, SeedMode
-from drawthings.dt_core.configuration import DEFAULTS
-from drawthings.dt_core.request import GenerationRequest, resolve
-from drawthings.nodes import NODES, gather
-from drawthings.nodes.official.ours import AFTER, shapes
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings.choices import Sampler, SeedMode
+from drawthings.dt_core.settings.configuration import DEFAULTS
+from drawthings.nodes import gather
+from drawthings.nodes.exchange.official.our_nodes import AFTER, shapes
+from drawthings.nodes.node_list import NODES
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "official"
 CLASSES = {node.define_schema().node_id: node for node in NODES}
@@ -165,7 +166,7 @@ def assert_means(request: GenerationRequest, values: Mapping[str, Any]) -> None:
 
 
 def _is_read(name: str, family: Any) -> bool:
-    from drawthings.dt_core.settings import setting
+    from drawthings.dt_core.settings.table import setting
 
     key = setting(name).families
     return family is None or key is None or family.supports(key)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from drawthings.nodes import official
-from drawthings.nodes.official.values import FIELDS
+from drawthings.nodes.exchange import official
+from drawthings.nodes.exchange.official.their_nodes import FIELDS
 from official_graphs import node, prompt_of, sample, sent
 
 DEFAULTS = {field.name: field.default for field in FIELDS["DrawThingsSampler"]}

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawthings.dt_core import _wire
+from drawthings.dt_core.wire import protobuf
 from drawthings.tools.bench import compressed, memory, node, report, rows, scenes
 from drawthings.tools.bench.instant import Answer, load_script, save_script
+from drawthings.tools.bench.instant_process import InstantServer
 from drawthings.tools.bench.peer import PYTHON_VARIABLE, PeerMissing, peer
-from drawthings.tools.bench.server import InstantServer
 
 WIDTH, HEIGHT = 128, 64
 
@@ -40,14 +40,14 @@ def test_the_instant_server_says_what_it_was_given_and_remembers_what_it_heard()
 
 def test_answers_are_messages_of_a_server_in_pieces_of_its_size() -> None:
     messages = [
-        _wire.GENERATE_IMAGE.parse_reply(answer.data)
+        protobuf.GENERATE_IMAGE.parse_reply(answer.data)
         for answer in scenes.answers(1024, 1024, preview=scenes.latent_tensor(8))
     ]
     pieces = [message.generatedImages[0] for message in messages if message.generatedImages]
     assert [len(piece) > scenes.CHUNK_BYTES for piece in pieces] == [False, False]
     assert sum(message.downloadSize for message in messages) == sum(map(len, pieces))
     assert sum(message.HasField("previewImage") for message in messages) == scenes.STEPS
-    assert messages[-1].chunkState == _wire.LAST_CHUNK
+    assert messages[-1].chunkState == protobuf.LAST_CHUNK
 
 
 def test_the_node_gives_the_pictures_of_the_scene() -> None:
@@ -66,7 +66,7 @@ def test_a_bare_exchange_moves_the_bytes_of_the_run() -> None:
     with node.running(scene) as run:
         request = run.server.request()
         assert run.server.exchange(request) == sum(len(answer.data) for answer in scene.answers)
-    assert _wire.GENERATE_IMAGE.parse_request(request).prompt == node.WIDGETS["positive"]
+    assert protobuf.GENERATE_IMAGE.parse_request(request).prompt == node.WIDGETS["positive"]
 
 
 @pytest.mark.parametrize("make", [scenes.text, scenes.previews, scenes.inpainting])
@@ -78,7 +78,7 @@ def test_every_scene_runs(small: None, make: object) -> None:
 def test_references_are_sent_once_each() -> None:
     scene = scenes.references(WIDTH)
     with node.running(scene) as run:
-        message = _wire.GENERATE_IMAGE.parse_request(run.server.request())
+        message = protobuf.GENERATE_IMAGE.parse_request(run.server.request())
     assert len(message.contents) == len(set(message.contents)) == 3
 
 

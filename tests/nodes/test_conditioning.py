@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawthings.dt_core.choices import ControlInputType, ControlMode, LoraMode
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.values import BlockPreset, Control, Lora, ModelChoice
-from drawthings.nodes import lists, run
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.request.parts import BlockPreset, Control, Lora, ModelChoice
+from drawthings.dt_core.settings.choices import ControlInputType, ControlMode, LoraMode
 from drawthings.nodes.control import DTControlNet
 from drawthings.nodes.lora import DTLoRA
 from drawthings.nodes.prompt import DTPrompt
 from drawthings.nodes.reference import DTKontextReference
+from drawthings.nodes.running import run
 from drawthings.nodes.sampler import DTSampler
+from drawthings.nodes.servers import lists
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 EDIT_MODEL = "flux_2_klein_4b_q6p.ckpt"

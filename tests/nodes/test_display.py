@@ -6,12 +6,13 @@ import asyncio
 from typing import Any
 
 import pytest
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import compat, run
-from drawthings.nodes.display import PROGRESS_EVENT
+from drawthings.nodes.host import compat
 from drawthings.nodes.options import DTAppOptions
+from drawthings.nodes.running import run
+from drawthings.nodes.running.display import PROGRESS_EVENT
 from drawthings.nodes.sampler import DTSampler
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"

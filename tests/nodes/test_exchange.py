@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import RequestError, SettingsError
 from drawthings.dt_core.metadata import Generation, encode
-from drawthings.nodes import NODES, exchange
-from drawthings.nodes.run import Problem
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.nodes.exchange import copying
+from drawthings.nodes.node_list import NODES
+from drawthings.nodes.running.run import Problem
 
 APP: dict[str, Any] = {
     "model": "flux_1_dev_q8p.ckpt",
@@ -59,9 +60,9 @@ def sampler_of(prompt: dict[str, Any]) -> str:
 
 
 def test_a_configuration_comes_back_from_the_graph_that_was_made_of_it() -> None:
-    answer = exchange.imported_text(json.dumps(APP))
+    answer = copying.imported_text(json.dumps(APP))
     prompt = api(answer["recipe"])
-    back = exchange.exported(prompt, sampler_of(prompt))
+    back = copying.exported(prompt, sampler_of(prompt))
     data = json.loads(back["text"])
 
     counting = APP.keys() - {"hiresFix", "hiresFixWidth", "batchCount", "loras", "controls"}
@@ -78,7 +79,7 @@ def test_a_configuration_comes_back_from_the_graph_that_was_made_of_it() -> None
 
 def test_a_picture_gives_its_prompts_and_settings() -> None:
     made = Generation(Configuration(model="x.ckpt", seed=3, steps=9), "a fox", "rain")
-    answer = exchange.imported_picture(encode(np.zeros((4, 4, 3), np.uint8), None, made))
+    answer = copying.imported_picture(encode(np.zeros((4, 4, 3), np.uint8), None, made))
     nodes = {
         node["type"] + node.get("title", ""): node["values"] for node in answer["recipe"]["nodes"]
     }
@@ -92,19 +93,19 @@ def test_a_picture_gives_its_prompts_and_settings() -> None:
 def test_what_is_no_configuration_gives_no_recipe() -> None:
     workflow = json.dumps({"nodes": [], "links": [], "last_node_id": 1})
     for text in ("", "hello", "[1, 2]", '{"a": 1}', workflow, "[" * 100_000):
-        assert exchange.imported_text(text) == {"recipe": None, "notes": []}
-    assert exchange.imported_picture(b"GIF89a")["recipe"] is None
+        assert copying.imported_text(text) == {"recipe": None, "notes": []}
+    assert copying.imported_picture(b"GIF89a")["recipe"] is None
 
 
 def test_unknown_keys_are_said_and_wrong_values_are_told() -> None:
-    answer = exchange.imported_text('{"model": "x.ckpt", "steps": 4, "brandNew": 1}')
+    answer = copying.imported_text('{"model": "x.ckpt", "steps": 4, "brandNew": 1}')
     assert any("brandNew" in note for note in answer["notes"])
     with pytest.raises(SettingsError, match="steps"):
-        exchange.imported_text('{"model": "x.ckpt", "steps": "four"}')
+        copying.imported_text('{"model": "x.ckpt", "steps": "four"}')
 
 
 def test_values_beyond_the_widgets_are_cut_and_said() -> None:
-    answer = exchange.imported_text('{"model": "x.ckpt", "steps": 400, "width": 64000}')
+    answer = copying.imported_text('{"model": "x.ckpt", "steps": 400, "width": 64000}')
     values = next(n["values"] for n in answer["recipe"]["nodes"] if n["type"] == "DTSampler")
 
     assert (values["steps"], values["width"]) == (150, 8192)
@@ -113,13 +114,13 @@ def test_values_beyond_the_widgets_are_cut_and_said() -> None:
 
 def test_presets_give_the_first_one() -> None:
     rows = [{"name": "a", "configuration": APP}, {"name": "b", "configuration": APP}]
-    answer = exchange.imported_text(json.dumps(rows))
+    answer = copying.imported_text(json.dumps(rows))
     assert answer["recipe"] is not None
     assert "2 configurations" in answer["notes"][0]
 
 
 def test_a_video_model_ends_in_a_video() -> None:
-    answer = exchange.imported_text(
+    answer = copying.imported_text(
         '{"model": "wan_v2.1_1.3b_480p_q8p.ckpt", "numFrames": 41, "steps": 9}'
     )
     kinds = [node["type"] for node in answer["recipe"]["nodes"]]
@@ -141,7 +142,7 @@ def test_primitives_are_read_and_other_values_are_said_to_be_unknown() -> None:
         "5": {"class_type": "PrimitiveInt", "inputs": {"value": 12}},
         "6": {"class_type": "FloatMath", "inputs": {}},
     }
-    answer = exchange.exported(prompt, "7:3")
+    answer = copying.exported(prompt, "7:3")
     data = json.loads(answer["text"])
 
     assert data["steps"] == 12
@@ -159,7 +160,7 @@ def test_sizes_that_a_picture_decides_are_unknown_and_its_mask_is_not_needed() -
             "inputs": {**border, "image": ["4", 0]},
         },
     }
-    data = json.loads(exchange.exported(prompt, "7:3")["text"])
+    data = json.loads(copying.exported(prompt, "7:3")["text"])
 
     assert "width" not in data
     assert data["height"] == 64
@@ -168,15 +169,15 @@ def test_sizes_that_a_picture_decides_are_unknown_and_its_mask_is_not_needed() -
 def test_a_graph_without_a_model_a_circle_and_a_wrong_node_are_told_in_words() -> None:
     prompt = graph()
     del prompt["7:3"]["inputs"]["model"]
-    assert "model" not in json.loads(exchange.exported(prompt, "7:3")["text"])
+    assert "model" not in json.loads(copying.exported(prompt, "7:3")["text"])
     with pytest.raises(RequestError, match="no DT Sampler"):
-        exchange.exported(prompt, "1")
+        copying.exported(prompt, "1")
     circle = graph(options=["8", 0]) | {
         "8": {"class_type": "DTAppOptions", "inputs": {"options": ["9", 0]}},
         "9": {"class_type": "DTAppOptions", "inputs": {"options": ["8", 0]}},
     }
     with pytest.raises(RequestError, match="circle"):
-        exchange.exported(circle, "7:3")
+        copying.exported(circle, "7:3")
 
 
 def test_a_wrong_configuration_on_the_way_is_told_in_words() -> None:
@@ -184,4 +185,4 @@ def test_a_wrong_configuration_on_the_way_is_told_in_words() -> None:
         "8": {"class_type": "DTConfig", "inputs": {"configuration": '{"steps": "four"}'}}
     }
     with pytest.raises(Problem, match="steps"):
-        exchange.exported(prompt, "7:3")
+        copying.exported(prompt, "7:3")

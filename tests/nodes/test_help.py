@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.nodes import NODES
+from drawthings.nodes.node_list import NODES
 from drawthings.tools.node_texts import collect
 
 ROOT = Path(__file__).resolve().parents[2]

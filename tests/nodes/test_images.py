@@ -12,12 +12,13 @@ import comfy.model_management as management
 import numpy as np
 import pytest
 import torch
-from drawthings.dt_core.configuration import Configuration
-from drawthings.dt_core.options import Options
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import compat, display, run
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.request.parts import ModelChoice
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.settings.options import Options
+from drawthings.nodes.host import compat
 from drawthings.nodes.inpaint import DTInpaintCrop, DTInpaintStitch, DTMask, DTOutpaint
+from drawthings.nodes.running import display, run
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.upscale import DTUpscale
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from drawthings.dt_core.catalog import Catalog
-from drawthings.dt_core.profile import ADDRESS_VARIABLE, ServerProfile
+from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE, ServerProfile
+from drawthings.dt_core.models.catalog import Catalog
 from drawthings.dt_core.simulator import Simulator
-from drawthings.nodes import clients, compat, lists, servers
-from drawthings.nodes.routes import asked
+from drawthings.nodes.host import compat
+from drawthings.nodes.routes import permitted
 from drawthings.nodes.routes import servers as routes
+from drawthings.nodes.servers import clients, lists
+from drawthings.nodes.servers import stored as servers
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +44,8 @@ def catalogs(folder: Path) -> set[Path]:
 
 def may_be_asked(profile: ServerProfile) -> bool:
     try:
-        asked.profile_of({"server": {"address": profile.address}})
-    except asked.UnknownServer:
+        permitted.profile_of({"server": {"address": profile.address}})
+    except permitted.UnknownServer:
         return False
     return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drawthings.nodes import NODES
+from drawthings.nodes.node_list import NODES
 from drawthings.tools import build_locales
 from drawthings.tools.node_texts import collect
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawthings.dt_core import channel
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.families import FAMILIES
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.record import Record
 from drawthings.nodes.control import DTControlNet

@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 import torch
 from comfy import model_management
-from drawthings.dt_core import channel
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import KINDS, Fault, Script
-from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import compat, run
+from drawthings.nodes.host import compat
+from drawthings.nodes.running import run
 from drawthings.nodes.sampler import DTSampler
 
 STILL = "z_image_turbo_1.0_q6p.ckpt"

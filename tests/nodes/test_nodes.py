@@ -12,14 +12,17 @@ import grpc
 import numpy as np
 import pytest
 import torch
-from drawthings.dt_core import _wire, config_codec
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.configuration import Configuration
-from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
+from drawthings.dt_core.pictures.values import Picture
+from drawthings.dt_core.request.parts import Lora, ModelChoice, Reference
+from drawthings.dt_core.settings import flatbuffer
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import Lora, ModelChoice, Picture, Reference
-from drawthings.nodes import compat, run
+from drawthings.dt_core.wire import protobuf
+from drawthings.nodes.host import compat
 from drawthings.nodes.model import DTModelLoader
+from drawthings.nodes.running import run
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.server import DTServer
 
@@ -193,14 +196,14 @@ def test_stop_does_not_wait_for_a_server_that_keeps_its_catalogue_to_itself() ->
         profile = ServerProfile(busy.address)
         with grpc.insecure_channel(busy.address) as opened:
             call = opened.unary_stream(
-                _wire.GENERATE_IMAGE.path,
-                request_serializer=_wire.GENERATE_IMAGE.serialize,
-                response_deserializer=_wire.GENERATE_IMAGE.parse_reply,
+                protobuf.GENERATE_IMAGE.path,
+                request_serializer=protobuf.GENERATE_IMAGE.serialize,
+                response_deserializer=protobuf.GENERATE_IMAGE.parse_reply,
             )
             settings = Configuration(model=MODEL, start_width=64, start_height=64, steps=2)
             holding = call(
-                _wire.ImageGenerationRequest(
-                    configuration=config_codec.encode(settings), scaleFactor=1
+                protobuf.ImageGenerationRequest(
+                    configuration=flatbuffer.encode(settings), scaleFactor=1
                 )
             )
             busy.wait_for(lambda record: record.started, 20)

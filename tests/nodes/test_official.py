@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from drawthings.nodes import official
+from drawthings.nodes.exchange import official
 from official_graphs import assert_means, named, node, of_kind, sample, sent
 from official_samplers import (
     DEFAULTS,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.nodes import official
+from drawthings.nodes.exchange import official
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 
-from drawthings.dt_core.choices import ControlInputType, ControlMode, LoraMode
-from drawthings.nodes import official
+from drawthings.dt_core.settings.choices import ControlInputType, ControlMode, LoraMode
+from drawthings.nodes.exchange import official
 from official_graphs import assert_means, named, node, of_kind, prompt_of, sample, sent
 from official_samplers import (
     DEFAULTS,

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from drawthings.nodes import official
+from drawthings.nodes.exchange import official
 from official_graphs import DATA, node, sample
 
 TEXTS = DATA.parents[2] / "web" / "text" / "sentences.json"

@@ -8,17 +8,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from drawthings.dt_core import json_codec, themes
-from drawthings.dt_core.choices import ControlInputType, LoraMode, Sampler
-from drawthings.dt_core.configuration import Configuration, ControlSettings, LoraSettings
-from drawthings.dt_core.options import Options
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.settings import INTEGER_RANGES, Kind, setting
-from drawthings.dt_core.themes import THEMES, Theme
-from drawthings.dt_core.values import Control, Lora, ModelChoice
-from drawthings.nodes import NODES, lists, options, run
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.request.parts import Control, Lora, ModelChoice
+from drawthings.dt_core.settings import app_json, themes
+from drawthings.dt_core.settings.choices import ControlInputType, LoraMode, Sampler
+from drawthings.dt_core.settings.configuration import Configuration, ControlSettings, LoraSettings
+from drawthings.dt_core.settings.options import Options
+from drawthings.dt_core.settings.table import INTEGER_RANGES, Kind, setting
+from drawthings.dt_core.settings.themes import THEMES, Theme
+from drawthings.nodes import options
 from drawthings.nodes.config import DTConfig, DTConfigExport
+from drawthings.nodes.node_list import NODES
+from drawthings.nodes.running import run
 from drawthings.nodes.sampler import DTSampler
+from drawthings.nodes.servers import lists
 
 MODEL = "sd_v1.5_f16.ckpt"
 BY_ID = {node.define_schema().node_id: node for node in NODES}
@@ -216,7 +219,7 @@ COPIED = Configuration.of(
 
 
 def configured(source: str | Mapping[str, Any] | None = None, **inputs: Any) -> tuple[Any, ...]:
-    data = json_codec.to_json(COPIED) if source is None else source
+    data = app_json.to_json(COPIED) if source is None else source
     text = data if isinstance(data, str) else json.dumps(data)
     return DTConfig.execute(text, **inputs).args
 
@@ -248,7 +251,7 @@ def test_any_part_of_a_configuration_will_do() -> None:
 
 
 def test_the_json_in_a_picture_is_read() -> None:
-    inside = {"c": "a prompt", "steps": 30, "v2": json_codec.to_json(COPIED)}
+    inside = {"c": "a prompt", "steps": 30, "v2": app_json.to_json(COPIED)}
     assert configured(inside) == configured()
 
 
@@ -302,7 +305,7 @@ def test_the_export_is_what_the_sampler_would_send(server: Any, profile: ServerP
     }
     text = exported(**inputs)
     sample(profile, **inputs)
-    assert json_codec.from_json(text) == server.requests[0].configuration
+    assert app_json.from_json(text) == server.requests[0].configuration
     assert (text["width"], text["maskBlur"], text["model"]) == (256, 7.5, MODEL)
     assert text["loras"][0]["weight"] == 0.5
     assert text["controls"][0]["weight"] == 0.3
@@ -312,7 +315,7 @@ def test_the_export_takes_back_what_a_configuration_brought() -> None:
     found, loras, controls, _ = configured(use_seed=True, use_model=True)
     text = exported(options=found, lora=loras, control=controls)
     assert text["futureKey"] == {"a": [1]}
-    back = json_codec.from_json(text)
+    back = app_json.from_json(text)
     assert {name: back[name] for name in COPIED} == dict(COPIED.explicit)
 
 

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from drawthings.dt_core import discovery
-from drawthings.dt_core.profile import ADDRESS_VARIABLE
+from drawthings.dt_core.connection import discovery
+from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.dt_core.simulator import Simulator
-from drawthings.nodes import clients, compat, lists
+from drawthings.nodes.host import compat
 from drawthings.nodes.routes import MODULES, PREFIX
 from drawthings.nodes.routes.guard import HEADER
+from drawthings.nodes.servers import clients, lists
 
 SECRET = "correct horse battery staple"
 

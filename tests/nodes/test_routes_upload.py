@@ -14,12 +14,13 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from drawthings.dt_core import channel
-from drawthings.dt_core.profile import ADDRESS_VARIABLE
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.dt_core.simulator import Simulator
-from drawthings.nodes import clients, compat, lists, servers
+from drawthings.nodes.host import compat
 from drawthings.nodes.routes import PREFIX, uploads
 from drawthings.nodes.routes.guard import HEADER
+from drawthings.nodes.servers import clients, lists, stored
 
 SECRET = "correct horse battery staple"
 NAME = "my_style_lora_f16.ckpt"
@@ -43,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Simulator) -
     monkeypatch.setattr(lists, "_known", {})
     monkeypatch.setattr(clients, "_clients", {})
     monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
-    servers.save("studio", server.address, "automatic", secret=SECRET)
+    stored.save("studio", server.address, "automatic", secret=SECRET)
     return tmp_path
 
 
@@ -178,7 +179,7 @@ def test_an_upload_is_cancelled_while_it_goes_out(
     server: Simulator, folder: Path, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is held up, so that the page is sure to be in time."""
-    from drawthings.dt_core.simulator import server as simulator_server
+    from drawthings.dt_core.simulator import service as simulator_server
 
     take = simulator_server.Upload.take
 
@@ -246,7 +247,7 @@ def test_a_full_disk_is_told_before_the_file_comes(
 
 
 def test_a_wrong_secret_is_told_without_it(folder: Path, server: Simulator) -> None:
-    servers.save("studio", server.address, "automatic", was="studio", secret="wrong-one")
+    stored.save("studio", server.address, "automatic", was="studio", secret="wrong-one")
     status, answer = uploaded(overwrite="1")
     assert (status, answer["code"]) == (400, "SecretRejected")
     assert "wrong-one" not in json.dumps(answer)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 from comfy.cli_args import args
+from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.metadata import Generation, read
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import compat
+from drawthings.nodes.host import compat
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.save import WHICH_SEED, DTSaveImage
 from PIL import Image
@@ -115,7 +115,7 @@ def test_with_disable_metadata_a_file_tells_nothing(
     output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(args, "disable_metadata", True)
-    from drawthings.dt_core.configuration import Configuration
+    from drawthings.dt_core.settings.configuration import Configuration
 
     made = (Generation(Configuration(model=MODEL, seed=1)),)
     (file,) = saved(output, Saving.execute(torch.zeros((1, 4, 6, 3)), "a", made))

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.nodes import NODES, lists
+from drawthings.nodes.node_list import NODES
+from drawthings.nodes.servers import lists
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -357,7 +358,7 @@ def test_lists_offer_what_servers_told_and_official_models_before(
 
 
 def server_catalog(profile: Any) -> Any:
-    from drawthings.nodes import clients
+    from drawthings.nodes.servers import clients
 
     return clients.client(profile).sync.known_catalog
 

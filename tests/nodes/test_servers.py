@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.dt_core import reach
+from drawthings.dt_core.connection import addresses
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import SettingsError
-from drawthings.dt_core.profile import ServerProfile, TlsMode
 from drawthings.dt_core.simulator import Simulator
-from drawthings.nodes import NODES, clients, lists, servers
 from drawthings.nodes.model import DTModelLoader
+from drawthings.nodes.node_list import NODES
 from drawthings.nodes.routes import catalogs
 from drawthings.nodes.server import AS_ABOVE, DTServer
+from drawthings.nodes.servers import clients, lists, stored
 
 
 @pytest.fixture
@@ -27,28 +28,28 @@ def folder(tmp_path: Path) -> Path:
 def test_a_chosen_default_wins_over_the_environment_and_that_over_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert servers.default_profile() == ServerProfile("localhost:7859")
+    assert stored.default_profile() == ServerProfile("localhost:7859")
     monkeypatch.setenv("DRAWTHINGS_SERVER", "plain://box")
-    assert servers.default_profile() == ServerProfile("box", TlsMode.PLAIN)
-    servers.save("studio", "studio.local", "TLS")
-    assert servers.default_profile() == ServerProfile("box", TlsMode.PLAIN)
-    servers.make_default("studio")
-    assert servers.default_profile() == ServerProfile("studio.local", TlsMode.TLS)
-    servers.make_default("")
-    assert servers.default_profile() == ServerProfile("box", TlsMode.PLAIN)
+    assert stored.default_profile() == ServerProfile("box", TlsMode.PLAIN)
+    stored.save("studio", "studio.local", "TLS")
+    assert stored.default_profile() == ServerProfile("box", TlsMode.PLAIN)
+    stored.make_default("studio")
+    assert stored.default_profile() == ServerProfile("studio.local", TlsMode.TLS)
+    stored.make_default("")
+    assert stored.default_profile() == ServerProfile("box", TlsMode.PLAIN)
 
 
 def test_a_new_default_changes_what_a_loader_without_a_server_gives() -> None:
     before = DTModelLoader.fingerprint_inputs()
-    servers.save("studio", "studio.local", "automatic")
-    servers.make_default("studio")
+    stored.save("studio", "studio.local", "automatic")
+    stored.make_default("studio")
     assert DTModelLoader.fingerprint_inputs() != before
     choice = DTModelLoader.execute("m.ckpt").args[0]
     assert choice.server == ServerProfile("studio.local")
 
 
 def test_a_node_names_a_stored_server_and_its_fields_then_do_not_count() -> None:
-    servers.save("studio", "studio.local", "plain text", secret="s3cret")
+    stored.save("studio", "studio.local", "plain text", secret="s3cret")
     inputs = DTServer.define_schema().inputs
     offered = next(entry for entry in inputs if entry.id == "saved_server").options
     assert offered == [AS_ABOVE, "studio"]
@@ -58,7 +59,7 @@ def test_a_node_names_a_stored_server_and_its_fields_then_do_not_count() -> None
     assert clients.secrets().lookup(profile.secret_name) == "s3cret"
 
     before = DTServer.fingerprint_inputs("studio")
-    servers.save("studio", "attic.local", "plain text", was="studio")
+    stored.save("studio", "attic.local", "plain text", was="studio")
     assert DTServer.fingerprint_inputs("studio") != before
 
 
@@ -67,31 +68,31 @@ def test_a_name_that_is_not_stored_is_one_clear_sentence() -> None:
     assert isinstance(said, str)
     assert "'elsewhere'" in said
     with pytest.raises(SettingsError, match="No server named 'elsewhere' is stored here"):
-        servers.named("elsewhere")
+        stored.named("elsewhere")
 
 
 def test_a_secret_of_the_environment_counts_for_the_server_of_that_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DRAWTHINGS_SECRET_MY_BOX", "from the environment")
-    profile = servers.save("my box", "box", "automatic").stored[0].profile
-    assert servers.secret_state(profile) == "environment"
+    profile = stored.save("my box", "box", "automatic").stored[0].profile
+    assert stored.secret_state(profile) == "environment"
     assert clients.secrets().lookup(profile.secret_name) == "from the environment"
 
 
 def test_a_secret_is_removed_on_request_and_with_its_server(folder: Path) -> None:
-    servers.save("studio", "studio.local", "automatic", secret="s3cret")
-    kept = servers.save("studio", "studio.local", "automatic", was="studio").stored[0].profile
-    assert servers.secret_state(kept) == "stored"
-    bare = servers.save("studio", "studio.local", "automatic", was="studio", secret="")
+    stored.save("studio", "studio.local", "automatic", secret="s3cret")
+    kept = stored.save("studio", "studio.local", "automatic", was="studio").stored[0].profile
+    assert stored.secret_state(kept) == "stored"
+    bare = stored.save("studio", "studio.local", "automatic", was="studio", secret="")
     assert bare.stored[0].profile.secret_name == ""
-    servers.save("studio", "studio.local", "automatic", was="studio", secret="again")
-    assert servers.remove("studio") == servers.Servers()
+    stored.save("studio", "studio.local", "automatic", was="studio", secret="again")
+    assert stored.remove("studio") == stored.Servers()
     assert json.loads((folder / "secrets.json").read_text()) == {}
 
 
 def test_a_workflow_cannot_send_the_secret_of_a_stored_server_elsewhere() -> None:
-    servers.save("studio", "studio.local", "TLS", secret="s3cret")
+    stored.save("studio", "studio.local", "TLS", secret="s3cret")
     with pytest.raises(Exception, match="not sent to elsewhere:7859") as caught:
         DTServer.execute("elsewhere", "plain text", "studio")
     assert "s3cret" not in str(caught.value)
@@ -103,8 +104,8 @@ def test_a_workflow_cannot_send_the_secret_of_a_stored_server_elsewhere() -> Non
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 65])
 def test_a_name_that_cannot_be_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match="a name of 1 to 64 characters"):
-        servers.save(name, "box", "automatic")
-    assert servers.current().stored == ()
+        stored.save(name, "box", "automatic")
+    assert stored.current().stored == ()
 
 
 DAMAGED = [
@@ -123,7 +124,7 @@ def test_a_damaged_list_stops_neither_the_start_nor_the_definitions_and_is_kept(
     (folder / "servers.json").write_text(content)
     lists.start()
     assert all(node.define_schema() for node in NODES)
-    for use in (servers.current, lambda: servers.save("box", "box", "automatic")):
+    for use in (stored.current, lambda: stored.save("box", "box", "automatic")):
         with pytest.raises(SettingsError, match=r"servers\.json"):
             use()
     assert (folder / "servers.json").read_text() == content
@@ -135,14 +136,14 @@ def test_threads_that_save_at_once_lose_no_server() -> None:
 
     def save(name: str) -> None:
         begin.wait()
-        servers.save(name, "box", "automatic", secret=f"secret of {name}")
+        stored.save(name, "box", "automatic", secret=f"secret of {name}")
 
     threads = [threading.Thread(target=save, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(servers.names()) == sorted(names)
+    assert sorted(stored.names()) == sorted(names)
     assert clients.secrets().names() == tuple(sorted(names))
 
 
@@ -150,11 +151,11 @@ def test_a_server_that_waits_for_its_queue_is_busy_and_one_behind_a_wall_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(catalogs, "STATUS_TIMEOUT_S", 0.5)
-    monkeypatch.setattr(reach, "CONNECT_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(addresses, "CONNECT_TIMEOUT_S", 0.5)
 
     def state(address: str) -> Any:
-        servers.remove("box")
-        servers.save("box", address, "plain text")
+        stored.remove("box")
+        stored.save("box", address, "plain text")
         return catalogs.status({"server": {"saved": "box"}})
 
     with Simulator(echo_on_queue=True) as simulator, simulator._queue.turn():

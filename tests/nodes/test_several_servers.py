@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import ModelChoice
-from drawthings.nodes import clients, run, servers
 from drawthings.nodes.options import DTAppOptions
+from drawthings.nodes.running import run
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.server import DTServer
+from drawthings.nodes.servers import clients
+from drawthings.nodes.servers import stored as servers
 from drawthings.nodes.upscale import DTUpscale
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"

@@ -117,4 +117,8 @@ def test_the_wheel_is_the_library_alone(in_wheel: set[str]) -> None:
     library = {name for name in in_wheel if ".dist-info/" not in name}
 
     assert library == below("dt_core")
-    assert {"dt_core/py.typed", "dt_core/families.json", "dt_core/_wire/schema.binpb"} <= library
+    assert {
+        "dt_core/py.typed",
+        "dt_core/models/families.json",
+        "dt_core/wire/schema.binpb",
+    } <= library

@@ -13,9 +13,10 @@ from typing import Any
 import fpzip
 import numpy as np
 
-from ...dt_core import fpzip_pool, pixels, tensor
-from ...dt_core.delivery import Delivery
-from ...dt_core.stack import Stack
+from ...dt_core.generation.delivery import Delivery
+from ...dt_core.pictures import pixels
+from ...dt_core.pictures.stack import Stack
+from ...dt_core.wire import fpzip_pool, tensor
 from . import scenes
 from .node import beating, running
 from .peer import PeerMissing, peer

@@ -22,7 +22,7 @@ from typing import Any
 
 import grpc
 
-from ...dt_core import _wire
+from ...dt_core.wire import protobuf
 
 _RECORD = struct.Struct("<dQ")  # pause before it in s, length in bytes
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
@@ -70,10 +70,10 @@ class _Service:
         own = {"Asked": unary(self._asked), "Request": unary(lambda *_: self._request)}
         return (
             grpc.method_handlers_generic_handler(
-                _wire.SERVICE,
+                protobuf.SERVICE,
                 {
-                    _wire.ECHO.name: unary(self._echo),
-                    _wire.GENERATE_IMAGE.name: stream(self._generate),
+                    protobuf.ECHO.name: unary(self._echo),
+                    protobuf.GENERATE_IMAGE.name: stream(self._generate),
                 },
             ),
             grpc.method_handlers_generic_handler(CONTROL.strip("/"), own),

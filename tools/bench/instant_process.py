@@ -12,7 +12,7 @@ from pathlib import Path
 
 import grpc
 
-from ...dt_core import _wire
+from ...dt_core.wire import protobuf
 from .instant import CONTROL, OPTIONS, Answer, save_script
 
 _PACK = Path(__file__).with_name("pack.py")
@@ -65,5 +65,5 @@ class InstantServer:
 
     def exchange(self, request: bytes) -> int:
         """Send a request and take all its answers as bytes, unparsed; how many bytes came."""
-        call = self._channel.unary_stream(_wire.GENERATE_IMAGE.path)
+        call = self._channel.unary_stream(protobuf.GENERATE_IMAGE.path)
         return sum(len(answer) for answer in call(request))

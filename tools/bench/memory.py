@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ...dt_core import _wire
+from ...dt_core.wire import protobuf
 from . import scenes
+from .instant_process import InstantServer
 from .node import Run, running
 from .rows import Found, Missing, Row, part
-from .server import InstantServer
 
 PART = "Memory"
 FRAMES, WIDTH, HEIGHT = 81, 832, 480
@@ -116,7 +116,7 @@ def _run(name: str, amount: int) -> Used:
         peak = _status("VmHWM") - before
         image = run.output.args[0]
         request = server.request()
-    blobs = _wire.GENERATE_IMAGE.parse_request(request).contents
+    blobs = protobuf.GENERATE_IMAGE.parse_request(request).contents
     return Used(
         peak,
         image.element_size() * image.nelement(),

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...dt_core import pixels, preview, tensor
-from ...dt_core.families import FAMILIES
-from ...dt_core.stack import Stack
-from ...nodes import convert
+from ...dt_core.models.families import FAMILIES
+from ...dt_core.pictures import pixels, previews
+from ...dt_core.pictures.stack import Stack
+from ...dt_core.wire import tensor
+from ...nodes.host import convert
 from . import scenes
 from .peer import Peer, PeerMissing, peer
 from .rows import Found, Missing, Rival, Row, milliseconds, part, race, ratios, row, timed
@@ -79,7 +80,7 @@ def _works() -> dict[str, Callable[[], Any]]:
         return tensor.encode(pixels.mask_to_codes(one.coverage))
 
     def shown() -> Any:
-        return tensor.lend(latent, lambda values: preview.latent_to_rgb(values, recipe))
+        return tensor.lend(latent, lambda values: previews.latent_to_rgb(values, recipe))
 
     return {"request": request, "answer": received, "mask": masked, "preview": shown}
 

@@ -13,13 +13,14 @@ from unittest.mock import patch
 
 import folder_paths
 
-from ...dt_core import channel, fpzip_pool
-from ...dt_core.profile import ServerProfile, TlsMode
-from ...dt_core.stack import Stack
-from ...dt_core.values import ModelChoice
+from ...dt_core.connection import channel
+from ...dt_core.connection.profile import ServerProfile, TlsMode
+from ...dt_core.pictures.stack import Stack
+from ...dt_core.request.parts import ModelChoice
+from ...dt_core.wire import fpzip_pool
 from ...nodes.sampler import DTSampler
+from .instant_process import InstantServer
 from .scenes import STEPS, Scene, echo_reply
-from .server import InstantServer
 
 WIDGETS = {
     "positive": "a lighthouse",

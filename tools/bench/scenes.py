@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ...dt_core import _wire, tensor
-from ...dt_core.simulator.catalog import Catalog
+from ...dt_core.simulator.inventory import Catalog
+from ...dt_core.wire import protobuf, tensor
 from ...nodes.options import DTHiresFixOptions, DTVideoOptions
 from ...nodes.reference import DTKontextReference
 from .instant import Answer
@@ -27,7 +27,7 @@ PICTURES = "flux_1_dev_q5p.ckpt"
 EDITS = "flux_2_dev_q6p.ckpt"
 FILMS = "wan_v2.1_14b_720p_q6p_svd.ckpt"
 
-_Signpost = _wire.ImageGenerationSignpostProto
+_Signpost = protobuf.ImageGenerationSignpostProto
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def echo_reply() -> bytes:
     """What the simulator says that it has."""
     catalog = Catalog.load()
     files = sorted(name for name in catalog.files if name.endswith(".ckpt"))
-    reply = _wire.EchoReply(message="HELLO", files=files, override=catalog.to_override())
+    reply = protobuf.EchoReply(message="HELLO", files=files, override=catalog.to_override())
     data: bytes = reply.SerializeToString()
     return data
 
@@ -115,12 +115,12 @@ def _pieces(data: bytes, pause_s: float) -> Iterator[Answer]:
             0.0 if offset else pause_s,
             generatedImages=[data[offset : offset + CHUNK_BYTES]],
             scaleFactor=1,
-            chunkState=_wire.LAST_CHUNK if last else _wire.MORE_CHUNKS,
+            chunkState=protobuf.LAST_CHUNK if last else protobuf.MORE_CHUNKS,
         )
 
 
 def _answer(pause_s: float, **fields: Any) -> Answer:
-    return Answer(_wire.ImageGenerationResponse(**fields).SerializeToString(), pause_s)
+    return Answer(protobuf.ImageGenerationResponse(**fields).SerializeToString(), pause_s)
 
 
 def image(width: int = SIDE, height: int = SIDE, count: int = 1) -> torch.Tensor:

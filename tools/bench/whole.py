@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from ...dt_core import preview
+from ...dt_core.pictures import previews
 from . import scenes
 from .node import Run, kept_memory, running
 from .rows import Found, Timed, milliseconds, part, race, row
@@ -100,7 +100,7 @@ def _habits(scene: Scene) -> Iterator[Found]:
 def _burst(scene: Scene) -> Found:
     """How many previews are decoded at the same time when they come thick and fast."""
     made, at_once, most = 0, 0, 0
-    original = preview.latent_to_rgb
+    original = previews.latent_to_rgb
 
     def counted(*given: Any) -> Any:
         nonlocal made, at_once, most
@@ -111,7 +111,7 @@ def _burst(scene: Scene) -> Found:
         finally:
             at_once -= 1
 
-    with running(scene) as run, patch.object(preview, "latent_to_rgb", counted):
+    with running(scene) as run, patch.object(previews, "latent_to_rgb", counted):
         run.seconds()
     said = (
         f"{made} of 20 in {scenes.STEPS * BURST_STEP_S:.1f} s were decoded, the others were stale"

@@ -16,21 +16,24 @@ from typing import Any
 
 import numpy as np
 
-from ...dt_core import _wire, config_codec, json_codec, preflight, tensor
-from ...dt_core.allowance import Allowance
-from ...dt_core.catalog import Catalog
-from ...dt_core.configuration import Configuration, ControlSettings, LoraSettings
-from ...dt_core.delivery import Delivery
+from ...dt_core import preflight
+from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import ProtocolError, RequestError, SettingsError, TensorError
-from ...dt_core.events import Arrival
+from ...dt_core.generation.allowance import Allowance
+from ...dt_core.generation.delivery import Delivery
+from ...dt_core.generation.events import Arrival
+from ...dt_core.generation.reading import Reader
 from ...dt_core.metadata import Generation, encode, read
-from ...dt_core.metadata.generation import to_json
-from ...dt_core.profile import ServerProfile
-from ...dt_core.reading import Reader
-from ...dt_core.request import GenerationRequest, build, resolve
-from ...dt_core.simulator.catalog import Catalog as ServerCatalog
-from ...dt_core.stack import Stack
-from ...dt_core.values import Lora
+from ...dt_core.metadata.generation_data import to_json
+from ...dt_core.models.catalog import Catalog
+from ...dt_core.pictures.stack import Stack
+from ...dt_core.request.message import build
+from ...dt_core.request.parts import Lora
+from ...dt_core.request.resolved import GenerationRequest, resolve
+from ...dt_core.settings import app_json, flatbuffer
+from ...dt_core.settings.configuration import Configuration, ControlSettings, LoraSettings
+from ...dt_core.simulator.inventory import Catalog as ServerCatalog
+from ...dt_core.wire import protobuf, tensor
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 _OVERRIDE = ("models", "loras", "controlNets", "textualInversions", "upscalers")
@@ -102,8 +105,8 @@ def _read_answer(data: bytes) -> object:
 
 
 def _answer_seeds() -> list[bytes]:
-    answer = _wire.ImageGenerationResponse
-    step = _wire.ImageGenerationSignpostProto()
+    answer = protobuf.ImageGenerationResponse
+    step = protobuf.ImageGenerationSignpostProto()
     step.sampling.step = 3
     tensors = [tensor.encode(np.zeros((1, 8, 8, 3), np.float16), codec) for codec in _PLAIN]
     messages = [
@@ -119,23 +122,23 @@ def _answer_seeds() -> list[bytes]:
 
 
 def _read_configuration(data: bytes) -> object:
-    return config_codec.decode(data), config_codec.empty_texts(data)
+    return flatbuffer.decode(data), flatbuffer.empty_texts(data)
 
 
 def _configuration_seeds() -> list[bytes]:
-    return [config_codec.encode(c) for c in (Configuration(), Configuration(seed=1), _FULL)]
+    return [flatbuffer.encode(c) for c in (Configuration(), Configuration(seed=1), _FULL)]
 
 
 def _read_app_json(data: bytes) -> object:
-    settings = json_codec.from_json(data)
-    again = json_codec.from_json(json_codec.to_json(settings))
+    settings = app_json.from_json(data)
+    again = app_json.from_json(app_json.to_json(settings))
     assert again == settings  # noqa: S101 - a finding
-    return config_codec.encode(settings)
+    return flatbuffer.encode(settings)
 
 
 def _app_json_seeds() -> list[bytes]:
     generation = to_json(Generation(_FULL, "a tower", "rain"))
-    values = [json_codec.to_json(c, complete=all_) for c in (_FULL,) for all_ in (False, True)]
+    values = [app_json.to_json(c, complete=all_) for c in (_FULL,) for all_ in (False, True)]
     return [json.dumps(value).encode() for value in (*values, generation)]
 
 
@@ -143,7 +146,7 @@ def _app_json_seeds() -> list[bytes]:
 
 
 def _read_catalog(data: bytes) -> object:
-    reply = _wire.EchoReply(files=[MODEL], serverIdentifier=1)
+    reply = protobuf.EchoReply(files=[MODEL], serverIdentifier=1)
     for name in _OVERRIDE:
         setattr(reply.override, name, data)
     catalog = Catalog.from_reply(reply)

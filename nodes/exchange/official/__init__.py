@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...dt_core.errors import DrawThingsError
-from . import api, ui
-from .values import KINDS
+from ....dt_core.errors import DrawThingsError
+from . import api_prompts, saved_graphs
+from .their_nodes import KINDS
 
 
 class NoWorkflowError(DrawThingsError):
@@ -39,9 +39,9 @@ def convert(workflow: Any) -> Conversion:
     try:
         if isinstance(workflow, Mapping) and isinstance(workflow.get("nodes"), list):
             kind = "ui"
-            made, changes, count = ui.convert(workflow)
+            made, changes, count = saved_graphs.convert(workflow)
         else:
-            made, changes, count = api.convert(_prompt(workflow))
+            made, changes, count = api_prompts.convert(_prompt(workflow))
     except RecursionError:
         raise NoWorkflowError("This workflow is nested too deeply to be read.") from None
     if count == 0:

@@ -6,10 +6,10 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import values as official
+from . import their_nodes as official
 from .graph import Id, Made, Official, Source
-from .ours import AFTER, shapes
-from .plan import Planner
+from .our_nodes import AFTER, shapes
+from .translation import Planner
 
 
 def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], int]:

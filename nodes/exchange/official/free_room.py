@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..lists import NONE
-from .ours import shapes
-from .values import LORA_ROWS
+from ...servers.lists import NONE
+from .our_nodes import shapes
+from .their_nodes import LORA_ROWS
 
 _WIDTH = 320
 _ROW = 34  # of a widget in the taller of the two renderers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import values as official
+from . import their_nodes as official
 from .graph import NEVER, Official, Source
 
 MOODBOARD = "Shuffle (Moodboard)"

@@ -8,6 +8,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from ...node_list import NODES
+
 _WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 AFTER = "control_after_generate"  # the widget that the front end puts behind a seed
 
@@ -27,8 +29,6 @@ class Shape:
 @lru_cache(maxsize=1)
 def shapes() -> Mapping[str, Shape]:
     """Every node of ours by its id."""
-    from .. import NODES  # the list is made of modules that import this one
-
     return MappingProxyType({node.GET_SCHEMA().node_id: _shape(node) for node in NODES})
 
 

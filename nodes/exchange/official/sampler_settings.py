@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ...dt_core import themes
-from ...dt_core.choices import Sampler, SeedMode
-from ...dt_core.configuration import DEFAULTS
-from ...dt_core.families import Family, family, family_of_file
-from ...dt_core.profile import DEFAULT_ADDRESS, TlsMode
-from ...dt_core.settings import UNIT_PX, setting
-from .values import FIELDS, SAMPLER, Model
+from ....dt_core.connection.profile import DEFAULT_ADDRESS, TlsMode
+from ....dt_core.models.families import Family, family, family_of_file
+from ....dt_core.settings import themes
+from ....dt_core.settings.choices import Sampler, SeedMode
+from ....dt_core.settings.configuration import DEFAULTS
+from ....dt_core.settings.table import UNIT_PX, setting
+from .their_nodes import FIELDS, SAMPLER, Model
 
 _LATENT_FRAMES = 4  # frames in one latent frame, the unit of causal inference on the wire
 _THEMES = (

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from typing import Any
 
-from . import values as official
+from . import their_nodes as official
+from .free_room import Board
 from .graph import Id, Made, Official, Plan, Source
-from .ours import shapes
-from .places import Board
-from .plan import Planner
+from .our_nodes import shapes
+from .translation import Planner
 from .wires import Wires, is_id
 
 _TYPES = {

@@ -11,13 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...dt_core.choices import ControlInputType
-from ..lists import NONE
-from . import hints
-from . import values as official
+from ....dt_core.settings.choices import ControlInputType
+from ...servers.lists import NONE
+from . import hint_nodes
+from . import their_nodes as official
 from .graph import BYPASS, NEVER, Id, Made, Official, Plan, Source
-from .ours import shapes
-from .sampler import Settings, server_of, settings_of
+from .our_nodes import shapes
+from .sampler_settings import Settings, server_of, settings_of
 
 _CHUNK = 4  # LoRAs in one DT LoRA
 
@@ -215,12 +215,12 @@ class Planner:
 
     def _hints(self, node: Official) -> None:
         """A DT Kontext Reference for its moodboard; other hints go to the samplers."""
-        rows = [row for row, kind, _, _ in hints.rows(node) if kind == hints.MOODBOARD]
+        rows = [row for row, kind, _, _ in hint_nodes.rows(node) if kind == hint_nodes.MOODBOARD]
         for row in official.HINT_ROWS:
             untyped = node.values[f"type{row}"] == official.NONE_SELECTED
             if f"image{row}" in node.links and untyped:
                 self._say(node, f"image{row} has no type, so it is not sent, as before.")
-        if any(weight != 1 for _, _, weight, _ in hints.rows(node)):
+        if any(weight != 1 for _, _, weight, _ in hint_nodes.rows(node)):
             self._say(
                 node,
                 "the official extension sent every hint with weight 1; now the weights of a "
@@ -234,7 +234,7 @@ class Planner:
             made.values[f"weight{ours}"] = node.values[f"weight{row}"]
             self._take(node, made, {f"image{row}": f"image{ours}", f"weight{row}": f"weight{ours}"})
         before = node.links.get("hints")
-        if before and (source := hints.references(before, self._trace)):
+        if before and (source := hint_nodes.references(before, self._trace)):
             made.links["reference_stack"] = source
 
     def _sampler(self, node: Official) -> None:
@@ -325,7 +325,7 @@ class Planner:
         source = node.links.get("hints")
         if source is None:
             return
-        references = hints.references(source, self._trace)
+        references = hint_nodes.references(source, self._trace)
         if references:
             made.links["reference"] = references
             board = self._by_id.get(references[0])
@@ -333,7 +333,7 @@ class Planner:
                 board.values["after_image"] = True
             if self._trace(source) is None:
                 self._say(node, "of the hints from outside the subgraph only a moodboard is taken.")
-        for owner, kind, picture, acts in hints.maps(source, self._trace):
+        for owner, kind, picture, acts in hint_nodes.maps(source, self._trace):
             control = self._without_picture(node, kind) if acts else None
             if control is not None:
                 control.links["image"] = picture
@@ -350,8 +350,8 @@ class Planner:
 
     def _without_picture(self, sampler: Official, hint: str) -> Made | None:
         """A ControlNet of the sampler's chain that would look at that hint, without image."""
-        for node in hints.controls(sampler, self._trace):
+        for node in hint_nodes.controls(sampler, self._trace):
             made = self._by_id[node.id]
-            if "image" not in made.links and hint in hints.read_by(node):
+            if "image" not in made.links and hint in hint_nodes.read_by(node):
                 return made
         return None

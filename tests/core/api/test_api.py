@@ -25,11 +25,11 @@ from drawthings.dt_core import (
     SettingsError,
     TlsMismatch,
     TrustError,
-    channel,
     latent_info,
     metadata,
 )
-from drawthings.dt_core.profile import TlsMode
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import TlsMode
 from drawthings.dt_core.simulator import Simulator
 from scripted import make_certificate
 from scripts import FLUX, MODEL, config, connect, last, opened

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from drawthings.dt_core import AsyncDrawThingsClient, GenerationProgress, channel
+from drawthings.dt_core import AsyncDrawThingsClient, GenerationProgress
+from drawthings.dt_core.connection import channel
 from drawthings.dt_core.simulator import Simulator
 from scripts import config, connect
 

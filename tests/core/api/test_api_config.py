@@ -19,9 +19,9 @@ from drawthings.dt_core import (
     Sampler,
     SettingsError,
 )
-from drawthings.dt_core.choices import LoraMode
-from drawthings.dt_core.configuration import DEFAULTS as APP
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.settings.choices import LoraMode
+from drawthings.dt_core.settings.configuration import DEFAULTS as APP
+from drawthings.dt_core.settings.configuration import Configuration
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 

@@ -20,15 +20,15 @@ from drawthings.dt_core import (
     NoImages,
     RequestError,
     SettingsError,
-    channel,
     encode_image_to_tensor,
     save_images,
-    tensor,
 )
-from drawthings.dt_core.api.asked import Asked
+from drawthings.dt_core.api.arguments import Asked
 from drawthings.dt_core.api.running import Work
+from drawthings.dt_core.connection import channel
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Script
+from drawthings.dt_core.wire import tensor
 from PIL import Image
 from scripts import FLUX, KONTEXT, config, connect, last, red
 

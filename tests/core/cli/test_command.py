@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import MODEL, ROOT, Answer, Command, environment, process
-from drawthings.dt_core import channel, errors, tensor
+from drawthings.dt_core import errors
 from drawthings.dt_core.cli import exits
+from drawthings.dt_core.connection import channel
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.wire import tensor
 from PIL import Image
 from scripted import ScriptedServer, make_certificate, serving
 

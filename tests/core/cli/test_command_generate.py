@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import MODEL, Command, at_terminal, process
-from drawthings.dt_core import channel
-from drawthings.dt_core.choices import Sampler
 from drawthings.dt_core.cli import exits
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Script
 from drawthings.dt_core.simulator.record import Record

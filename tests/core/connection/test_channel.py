@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.dt_core import channel, keepalive, places, reach, tls
-from drawthings.dt_core.client import Client
+from drawthings.dt_core import folders as places
+from drawthings.dt_core.connection import addresses, channel, keepalive, tls
+from drawthings.dt_core.connection.known_servers import KnownServers
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     CertificateChanged,
     NoAnswer,
@@ -23,8 +25,7 @@ from drawthings.dt_core.errors import (
     TlsMismatch,
     TrustError,
 )
-from drawthings.dt_core.known_servers import KnownServers
-from drawthings.dt_core.profile import ServerProfile, TlsMode
+from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.simulator import Simulator
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
@@ -312,7 +313,7 @@ def test_of_several_addresses_the_first_that_answers_counts(
     with Simulator(port=port):
         profile = ServerProfile(f"studio.local:{port}")
         assert greeting(profile) == ("HELLO TEST", "plain text")
-        assert reach.addresses(profile) == ("127.0.0.9", "127.0.0.1")
+        assert addresses.addresses(profile) == ("127.0.0.9", "127.0.0.1")
 
 
 def test_a_server_that_moved_to_another_address_is_found_by_its_name(
@@ -359,7 +360,7 @@ def sockets() -> Iterator[socket.socket]:
 def test_silence_is_not_taken_for_plain_text(
     monkeypatch: pytest.MonkeyPatch, known: KnownServers
 ) -> None:
-    monkeypatch.setattr(reach, "CONNECT_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(addresses, "CONNECT_TIMEOUT_S", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         profile = ServerProfile(f"127.0.0.1:{silent.getsockname()[1]}")
         for _ in range(2):

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 from commands import Command
-from drawthings.dt_core import discovery
-from drawthings.dt_core.discovery import FoundServer, Listener, discover, question, read
+from drawthings.dt_core.connection import discovery
+from drawthings.dt_core.connection.discovery import FoundServer, Listener, discover, question, read
+from drawthings.dt_core.connection.profile import TlsMode
 from drawthings.dt_core.errors import ServerUnreachable
-from drawthings.dt_core.profile import TlsMode
 from hypothesis import given
 from hypothesis import strategies as st
 

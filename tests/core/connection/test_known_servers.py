@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from drawthings.dt_core import places
+from drawthings.dt_core import folders
+from drawthings.dt_core.connection.known_servers import KnownServers
 from drawthings.dt_core.errors import TrustError
-from drawthings.dt_core.known_servers import KnownServers
 
 ONE, OTHER = "ab" * 32, "cd" * 32
 
@@ -66,7 +66,7 @@ def test_servers_that_are_met_at_once_are_all_remembered(tmp_path: Path) -> None
 def test_without_a_path_it_is_the_users_own_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(places.HOME_VARIABLE, str(tmp_path / "chosen"))
+    monkeypatch.setenv(folders.HOME_VARIABLE, str(tmp_path / "chosen"))
     assert KnownServers().path == tmp_path / "chosen" / "known_servers.json"
-    monkeypatch.delenv(places.HOME_VARIABLE)
+    monkeypatch.delenv(folders.HOME_VARIABLE)
     assert KnownServers().path.parent.name == "drawthings"

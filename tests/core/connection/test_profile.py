@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode, default_profile
+from drawthings.dt_core.connection.secret_store import SecretStore
 from drawthings.dt_core.errors import SecretRejected, SettingsError
-from drawthings.dt_core.profile import ServerProfile, TlsMode, default_profile
-from drawthings.dt_core.secret_store import SecretStore
 
 
 @pytest.mark.parametrize(

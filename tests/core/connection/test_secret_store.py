@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from drawthings.dt_core.connection.secret_store import SecretStore
 from drawthings.dt_core.errors import SecretRejected
-from drawthings.dt_core.secret_store import SecretStore
 
 
 def test_a_secret_is_replaced_and_removed_and_the_others_stay(tmp_path: Path) -> None:

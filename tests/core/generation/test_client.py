@@ -8,16 +8,16 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, channel
-from drawthings.dt_core.client import AsyncClient, Client, Thresholds
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
     ModelNotFound,
     RequestError,
     SecretRejected,
 )
-from drawthings.dt_core.events import (
+from drawthings.dt_core.generation.client import AsyncClient, Client, Thresholds
+from drawthings.dt_core.generation.events import (
     AudioReceived,
     DownloadSize,
     Event,
@@ -27,13 +27,14 @@ from drawthings.dt_core.events import (
     Stage,
     Started,
 )
-from drawthings.dt_core.families import FAMILIES
-from drawthings.dt_core.pixels import to_uint8
-from drawthings.dt_core.preview import latent_to_rgb
-from drawthings.dt_core.profile import ServerProfile, TlsMode
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures.pixels import to_uint8
+from drawthings.dt_core.pictures.previews import latent_to_rgb
+from drawthings.dt_core.pictures.values import Mask, Picture
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import Mask, Picture
+from drawthings.dt_core.wire import protobuf
 from scripted import ScriptedServer, make_certificate, serving
 
 SETTINGS = Configuration(
@@ -261,12 +262,12 @@ def test_many_threads_share_one_client() -> None:
 
 def test_the_limits_and_the_key_of_a_proxy_are_told() -> None:
     def hours(*_: object) -> object:
-        reply = _wire.HoursResponse()
+        reply = protobuf.HoursResponse()
         reply.thresholds.community, reply.thresholds.plus = 15_000, 40_000
         reply.thresholds.expireAt = 1_800_000_000
         return reply
 
-    proxy = ScriptedServer(hours=hours, pubkey=lambda *_: _wire.PubkeyResponse(pubkey="PEM"))
+    proxy = ScriptedServer(hours=hours, pubkey=lambda *_: protobuf.PubkeyResponse(pubkey="PEM"))
     with serving(proxy):
         client = Client(ServerProfile(proxy.address))
         assert client.thresholds() == Thresholds(15_000, 40_000, 1_800_000_000)

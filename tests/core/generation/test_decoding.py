@@ -9,20 +9,22 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, channel, fpzip_pool, reading, tensor
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import Cancelled, GenerationFailed, TensorError
-from drawthings.dt_core.events import AudioReceived, ImageReceived
-from drawthings.dt_core.profile import ServerProfile, TlsMode
-from drawthings.dt_core.request import GenerationRequest
-from drawthings.dt_core.stack import Stack, joined
+from drawthings.dt_core.generation import reading
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.events import AudioReceived, ImageReceived
+from drawthings.dt_core.pictures.stack import Stack, joined
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.wire import fpzip_pool, protobuf, tensor
 from scripted import ScriptedServer, serving
 
 REQUEST = GenerationRequest(
     Configuration(model="m.ckpt", start_width=64, start_height=64, steps=4, batch_size=6)
 )
-Response = _wire.ImageGenerationResponse
+Response = protobuf.ImageGenerationResponse
 
 
 @pytest.fixture(autouse=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 import pytest
-from drawthings.dt_core.delivery import Delivery
-from drawthings.dt_core.events import DownloadSize, Event
+from drawthings.dt_core.generation.delivery import Delivery
+from drawthings.dt_core.generation.events import DownloadSize, Event
 
 FIRST, SECOND, THIRD, FOURTH = (DownloadSize(number) for number in range(1, 5))
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from drawthings.dt_core import channel
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import (
     Cancelled,
     DrawThingsError,
@@ -28,10 +27,11 @@ from drawthings.dt_core.errors import (
     SettingsError,
     TensorError,
 )
-from drawthings.dt_core.events import ImageReceived, Progress
-from drawthings.dt_core.job import Job
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.events import ImageReceived, Progress
+from drawthings.dt_core.generation.job import Job
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Record, Simulator
 from drawthings.dt_core.simulator.faults import KINDS, Fault, Script
 

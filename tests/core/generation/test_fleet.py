@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import channel
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
     ModelNotFound,
@@ -22,12 +21,13 @@ from drawthings.dt_core.errors import (
     ServerUnreachable,
     SettingsError,
 )
-from drawthings.dt_core.fleet import MOST_TRIES, Left, Numbered, Run, working_on
-from drawthings.dt_core.profile import ServerProfile, TlsMode
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.fleet import MOST_TRIES, Left, Numbered, Run, working_on
+from drawthings.dt_core.generation.spread import spread
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Catalog, Record, Simulator
-from drawthings.dt_core.simulator.catalog import KINDS
-from drawthings.dt_core.spread import spread
+from drawthings.dt_core.simulator.inventory import KINDS
 
 SETTINGS = Configuration(
     model="z_image_turbo_1.0_q6p.ckpt",

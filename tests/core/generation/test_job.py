@@ -13,9 +13,8 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, channel, job, tensor
-from drawthings.dt_core.client import AsyncClient, Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
     GenerationFailed,
@@ -25,7 +24,9 @@ from drawthings.dt_core.errors import (
     ServerUnreachable,
     TensorError,
 )
-from drawthings.dt_core.events import (
+from drawthings.dt_core.generation import job
+from drawthings.dt_core.generation.client import AsyncClient, Client
+from drawthings.dt_core.generation.events import (
     AudioReceived,
     DownloadSize,
     Event,
@@ -36,15 +37,16 @@ from drawthings.dt_core.events import (
     Stage,
     Started,
 )
-from drawthings.dt_core.profile import ServerProfile, TlsMode
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.wire import protobuf, tensor
 from scripted import ScriptedServer, serving
 
 REQUEST = GenerationRequest(
     Configuration(model="m.ckpt", start_width=64, start_height=64, steps=4), prompt="a tower"
 )
-Response = _wire.ImageGenerationResponse
-Signpost = _wire.ImageGenerationSignpostProto
+Response = protobuf.ImageGenerationResponse
+Signpost = protobuf.ImageGenerationSignpostProto
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +90,7 @@ def test_a_whole_generation_arrives_as_typed_events_in_order() -> None:
     latent = tensor.encode(np.zeros((1, 8, 8, 16), np.float16))
     events = events_of(
         Response(
-            remoteDownload=_wire.RemoteDownloadResponse(
+            remoteDownload=protobuf.RemoteDownloadResponse(
                 bytesReceived=5, bytesExpected=10, item=0, itemsExpected=2
             )
         ),
@@ -126,7 +128,7 @@ def test_pieces_become_one_picture_and_messages_above_grpcs_own_limit_pass() -> 
     data = tensor.encode(np.full((1, 1024, 1024, 3), -1, np.float16))
     piece = 4 * 1024 * 1024
     events = events_of(
-        Response(generatedImages=[data[:piece]], chunkState=_wire.MORE_CHUNKS),
+        Response(generatedImages=[data[:piece]], chunkState=protobuf.MORE_CHUNKS),
         Response(generatedImages=[data[piece:]]),
         Response(generatedImages=[picture(1)]),
     )
@@ -177,7 +179,7 @@ def test_ok_without_a_picture_is_an_error_that_says_why_it_may_be() -> None:
 def test_a_picture_that_stops_in_the_middle_is_an_error_and_the_one_before_is_kept() -> None:
     error, kept = failure_of(
         Response(generatedImages=[picture()]),
-        Response(generatedImages=[picture()[:100]], chunkState=_wire.MORE_CHUNKS),
+        Response(generatedImages=[picture()[:100]], chunkState=protobuf.MORE_CHUNKS),
     )
     assert isinstance(error, ProtocolError)
     assert kept == 1
@@ -244,7 +246,7 @@ def test_a_job_cancelled_before_it_is_sent_never_reaches_the_server() -> None:
 
     def slow_echo(request: Any, context: grpc.ServicerContext) -> Any:
         release.wait(10)
-        return _wire.EchoReply()
+        return protobuf.EchoReply()
 
     with serving(ScriptedServer(echo=slow_echo)) as server:
         job = Client(ServerProfile(server.address, TlsMode.PLAIN)).generate(REQUEST)
@@ -325,21 +327,24 @@ def test_a_cancelled_task_cancels_the_call() -> None:
 def test_a_message_that_grows_when_it_is_read_is_refused() -> None:
     """Two bytes on the wire, a hundred in memory: signposts, files and pieces of nothing."""
     for empty in (b"\x1a\x00", b"\x0a\x00", b"\x32\x00"):
-        bomb = empty * (_wire.MAX_FIELDS + 1)
+        bomb = empty * (protobuf.MAX_FIELDS + 1)
         tracemalloc.start()
-        with pytest.raises(_wire.Bomb):
-            _wire.GENERATE_IMAGE.parse_reply(bomb)
+        with pytest.raises(protobuf.Bomb):
+            protobuf.GENERATE_IMAGE.parse_reply(bomb)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
         tracemalloc.stop()
     whole = Response(
-        generatedImages=[bytes(2 * _wire.MAX_FIELDS)], downloadSize=1
+        generatedImages=[bytes(2 * protobuf.MAX_FIELDS)], downloadSize=1
     ).SerializeToString()
-    assert len(_wire.GENERATE_IMAGE.parse_reply(whole).generatedImages[0]) == 2 * _wire.MAX_FIELDS
+    assert (
+        len(protobuf.GENERATE_IMAGE.parse_reply(whole).generatedImages[0])
+        == 2 * protobuf.MAX_FIELDS
+    )
 
 
 def test_an_answer_without_bounds_is_refused_in_words() -> None:
-    many = _wire.EchoReply(files=[""] * (_wire.MAX_FIELDS + 1))
-    large = _wire.EchoReply(message="x" * (channel.MAX_ANSWER_BYTES + 1))
+    many = protobuf.EchoReply(files=[""] * (protobuf.MAX_FIELDS + 1))
+    large = protobuf.EchoReply(message="x" * (channel.MAX_ANSWER_BYTES + 1))
     for answer, words in ((many, "cannot be read"), (large, "far more than an answer can hold")):
         with serving(ScriptedServer(echo=lambda *_, answer=answer: answer)) as server:
             client = Client(ServerProfile(server.address, TlsMode.PLAIN))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from drawthings.dt_core import _wire, channel
-from drawthings.dt_core.client import Client
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import (
     Cancelled,
     FileOnServer,
@@ -21,11 +21,12 @@ from drawthings.dt_core.errors import (
     ServerUnreachable,
     UploadFailed,
 )
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.upload import CHUNK_BYTES, WINDOW, UploadPhase, check_name
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.simulator import server as simulator_server
-from drawthings.dt_core.simulator.upload import Failure
-from drawthings.dt_core.upload import CHUNK_BYTES, WINDOW, UploadPhase, check_name
+from drawthings.dt_core.simulator import service as simulator_server
+from drawthings.dt_core.simulator.receiving import Failure
+from drawthings.dt_core.wire import protobuf
 
 NAME = "my_style_lora_f16.ckpt"
 
@@ -231,7 +232,7 @@ def test_cancel_ends_an_upload_that_waits_for_the_server(
     def hang(_self: object, _request: object) -> Iterator[object]:
         arrived.set()
         release.wait(30)
-        yield _wire.UploadResponse(chunkUploadSuccess=True)
+        yield protobuf.UploadResponse(chunkUploadSuccess=True)
 
     monkeypatch.setattr(simulator_server.Upload, "take", hang)
     upload = client.upload(a_file(tmp_path, 1000))

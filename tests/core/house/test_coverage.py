@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from drawthings.dt_core import themes
-from drawthings.dt_core.settings import SETTINGS, Setting
+from drawthings.dt_core.settings import themes
+from drawthings.dt_core.settings.table import SETTINGS, Setting
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "coverage.md").read_text(encoding="utf-8")
 
 

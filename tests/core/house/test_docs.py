@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 from commands import Answer, environment, process
 from doc_blocks import PAGES, ROOT, Block, anchors, blocks, links
-from drawthings.dt_core import json_codec, known_servers, metadata
+from drawthings.dt_core import metadata
+from drawthings.dt_core.connection import known_servers
 from drawthings.dt_core.metadata import Generation
+from drawthings.dt_core.settings import app_json
 from drawthings.dt_core.simulator import Simulator, faults
 from drawthings.tools import build_messages
 from PIL import Image
@@ -49,7 +51,7 @@ def folder(tmp_path: Path) -> Path:
     """The files that the pages speak of."""
     for name in ("room", "mask", "depth", "fox"):
         Image.new("RGB", (256, 192), "white").save(tmp_path / f"{name}.png")
-    settings = json_codec.from_json(APP_JSON)
+    settings = app_json.from_json(APP_JSON)
     made = Generation(settings.replace(seed=7), prompt="a lighthouse")
     (tmp_path / "made.png").write_bytes(
         metadata.encode(np.zeros((64, 64, 3), np.uint8), None, made)
@@ -81,9 +83,9 @@ def test_json_is_a_configuration_of_the_app_or_faults_of_the_simulator(block: Bl
         faults.Script.from_json(block.text)  # raises at what it does not know
         return
 
-    configuration = json_codec.from_json(block.text)
+    configuration = app_json.from_json(block.text)
 
-    assert json_codec.to_json(configuration).keys() >= keys.keys()
+    assert app_json.to_json(configuration).keys() >= keys.keys()
     assert configuration.unknown == {}
 
 

@@ -9,10 +9,10 @@ import zlib
 from typing import Any
 
 import pytest
-from drawthings.dt_core import tensor
 from drawthings.dt_core.errors import TensorError
 from drawthings.dt_core.metadata import read
-from drawthings.dt_core.settings import SETTINGS
+from drawthings.dt_core.settings.table import SETTINGS
+from drawthings.dt_core.wire import tensor
 from drawthings.tools.fuzz.targets import TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

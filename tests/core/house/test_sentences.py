@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.dt_core import effects
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.families import FAMILIES
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.preflight import effects
+from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Catalog as Files
-from drawthings.dt_core.simulator.catalog import KINDS
+from drawthings.dt_core.simulator.inventory import KINDS
 from drawthings.tools import build_messages
 from matters_by_family import COUNTS
 from preflight_requests import KNOWN, catalog_of
 
-TEXTS = Path(__file__).resolve().parents[2] / "web" / "text"
+TEXTS = Path(__file__).resolve().parents[3] / "web" / "text"
 PATTERNS = [
     re.compile("(.+?)".join(re.escape(part) for part in re.split(r"\{\w+\}", text)))
     for text in json.loads((TEXTS / "sentences.json").read_text(encoding="utf-8")).values()

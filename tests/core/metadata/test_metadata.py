@@ -11,13 +11,13 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from drawthings.dt_core import json_codec
-from drawthings.dt_core.choices import LoraMode, Sampler, SeedMode
-from drawthings.dt_core.configuration import Configuration, ControlSettings, LoraSettings
 from drawthings.dt_core.errors import SettingsError
 from drawthings.dt_core.metadata import Generation, encode, read
-from drawthings.dt_core.metadata.generation import from_json, is_ours, sampler_named, to_json
+from drawthings.dt_core.metadata.generation_data import from_json, is_ours, sampler_named, to_json
 from drawthings.dt_core.metadata.xmp import MAX_PACKET, from_xmp, to_xmp
+from drawthings.dt_core.settings import app_json
+from drawthings.dt_core.settings.choices import LoraMode, Sampler, SeedMode
+from drawthings.dt_core.settings.configuration import Configuration, ControlSettings, LoraSettings
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -117,7 +117,7 @@ def test_the_packet_is_well_formed_and_its_comment_is_the_json() -> None:
 
 def test_the_json_knows_no_key_beside_those_of_the_app() -> None:
     """So no server, secret or path can be in it."""
-    assert set(to_json(MADE)["v2"]) <= json_codec.KEYS | {json_codec.OURS}
+    assert set(to_json(MADE)["v2"]) <= app_json.KEYS | {app_json.OURS}
 
 
 texts = st.text(max_size=80)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 from catalogs import catalog, echo_reply
-from drawthings.dt_core import _wire
-from drawthings.dt_core.catalog import Catalog
+from drawthings.dt_core.models.catalog import Catalog
+from drawthings.dt_core.wire import protobuf
 
 
 def test_every_kind_is_read_with_its_own_facts() -> None:
@@ -46,8 +46,8 @@ def test_a_display_name_finds_its_model_if_it_is_the_only_one() -> None:
         {"file": "b.ckpt", "name": "Twin", "version": "v1"},
         {"file": "c.ckpt", "name": "Only", "version": "v1"},
     ]
-    override = _wire.MetadataOverride(models=json.dumps(rows).encode())
-    found = Catalog.from_reply(_wire.EchoReply(override=override))
+    override = protobuf.MetadataOverride(models=json.dumps(rows).encode())
+    found = Catalog.from_reply(protobuf.EchoReply(override=override))
     only = found.model("only")
     assert only is not None
     assert only.file == "c.ckpt"
@@ -56,8 +56,8 @@ def test_a_display_name_finds_its_model_if_it_is_the_only_one() -> None:
 
 def test_the_first_of_two_entries_of_one_file_counts() -> None:
     rows = [{"file": "a.ckpt", "version": "v1"}, {"file": "a.ckpt", "version": "v2"}]
-    override = _wire.MetadataOverride(models=json.dumps(rows).encode())
-    found = Catalog.from_reply(_wire.EchoReply(override=override))
+    override = protobuf.MetadataOverride(models=json.dumps(rows).encode())
+    found = Catalog.from_reply(protobuf.EchoReply(override=override))
     assert [model.version for model in found.models] == ["v1"]
 
 
@@ -66,8 +66,8 @@ def test_the_first_of_two_entries_of_one_file_counts() -> None:
     [b"", b"{}", b"[1, null, {}]", b"not json", b"\xff\xfe", b"[" * 100_000, b'[{"file": 3}]'],
 )
 def test_descriptions_that_are_not_understood_are_left_out(data: bytes) -> None:
-    override = _wire.MetadataOverride(models=data, loras=data, controlNets=data, upscalers=data)
-    found = Catalog.from_reply(_wire.EchoReply(files=["x.ckpt"], override=override))
+    override = protobuf.MetadataOverride(models=data, loras=data, controlNets=data, upscalers=data)
+    found = Catalog.from_reply(protobuf.EchoReply(files=["x.ckpt"], override=override))
     assert (found.models, found.loras, found.controls, found.upscalers) == ((), (), (), ())
     assert found.has("x.ckpt")
 
@@ -75,13 +75,13 @@ def test_descriptions_that_are_not_understood_are_left_out(data: bytes) -> None:
 def test_odd_values_fall_back_instead_of_failing() -> None:
     rows = [{"file": "a", "name": 5, "version": [], "default_scale": "big", "weight": 3}]
     data = json.dumps(rows).encode()
-    override = _wire.MetadataOverride(models=data, loras=data, controlNets=data)
-    found = Catalog.from_reply(_wire.EchoReply(override=override))
+    override = protobuf.MetadataOverride(models=data, loras=data, controlNets=data)
+    found = Catalog.from_reply(protobuf.EchoReply(override=override))
     assert (found.models[0].name, found.models[0].version) == ("a", "")
     assert found.models[0].default_scale is None
     assert found.loras[0].default_weight == 0.6
 
 
 def test_a_server_that_does_not_tell_is_not_browsable() -> None:
-    assert not Catalog.from_reply(_wire.EchoReply(message="HELLO x")).browsable
+    assert not Catalog.from_reply(protobuf.EchoReply(message="HELLO x")).browsable
     assert Catalog.from_reply(echo_reply()).has("flux.ckpt")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.configuration import Configuration
-from drawthings.dt_core.families import FAMILIES, Family, family, family_of_file
-from drawthings.dt_core.settings import NOT_READ, SETTINGS
+from drawthings.dt_core.models.families import FAMILIES, Family, family, family_of_file
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.settings.table import NOT_READ, SETTINGS
 
 # docs/protocol.md 7.6
 VERSIONS = [

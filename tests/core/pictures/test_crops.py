@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawthings.dt_core import crops, masks
-from drawthings.dt_core.crops import Border
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.simulator.masks import read_mask
-from drawthings.dt_core.values import Mask, Picture, Size
+from drawthings.dt_core.pictures import crops, masks
+from drawthings.dt_core.pictures.crops import Border
+from drawthings.dt_core.pictures.values import Mask, Picture, Size
+from drawthings.dt_core.simulator.mask_codes import read_mask
 
 
 def noise(width: int, height: int, seed: int = 0) -> Picture:

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from drawthings.dt_core import halves
+from drawthings.dt_core.pictures import half_floats
 
 ALL_HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
 # More than one block, with a rest.
@@ -44,7 +44,7 @@ def test_single_floats_are_rounded_to_the_nearest_half(
     scale: float, offset: float, low: float
 ) -> None:
     values = edges()
-    half = halves.to_half(values, scale, offset, low)
+    half = half_floats.to_half(values, scale, offset, low)
     expected = expected_half(values, scale, offset, low)
     np.testing.assert_array_equal(half, expected)
     np.testing.assert_array_equal(np.signbit(half[half != 0]), np.signbit(expected[half != 0]))
@@ -53,41 +53,41 @@ def test_single_floats_are_rounded_to_the_nearest_half(
 @pytest.mark.parametrize(("low", "bottom"), [(-1, -1), (0, 0)])
 def test_what_is_outside_is_clamped_and_nan_is_the_lowest(low: float, bottom: float) -> None:
     values = np.array([np.inf, -np.inf, np.nan, -np.nan, 3e38, -3e38, 1e-45, 0.25], np.float32)
-    half = halves.to_half(values, 1, 0, low)
+    half = half_floats.to_half(values, 1, 0, low)
     assert half.tolist() == [1, bottom, bottom, bottom, 1, bottom, 0, 0.25]
 
 
 def test_what_two_threads_share_comes_out_the_same() -> None:
     values = np.random.default_rng(4).random(VERY_MANY, np.float32)
-    half = halves.to_half(values, 2, -1, -1)
+    half = half_floats.to_half(values, 2, -1, -1)
     np.testing.assert_array_equal(half, expected_half(values, 2, -1, -1))
     out = np.empty(VERY_MANY, np.float32)
-    assert halves.to_unit(half, 1, 0, out)
+    assert half_floats.to_unit(half, 1, 0, out)
     np.testing.assert_array_equal(out, np.clip(half, 0, 1).astype(np.float32))
     half[-1] = np.nan
-    assert not halves.to_unit(half, 1, 0, out)
+    assert not half_floats.to_unit(half, 1, 0, out)
 
 
 def test_values_in_many_blocks_and_any_order_keep_their_place() -> None:
     values = np.random.default_rng(3).random(MANY, np.float32)
     expected = expected_half(values, 2, -1, -1)
-    np.testing.assert_array_equal(halves.to_half(values, 2, -1, -1), expected)
+    np.testing.assert_array_equal(half_floats.to_half(values, 2, -1, -1), expected)
     turned = np.ascontiguousarray(values[: 3 << 16].reshape(3, -1)).T
     np.testing.assert_array_equal(
-        halves.to_half(turned, 2, -1, -1), expected[: 3 << 16].reshape(3, -1).T
+        half_floats.to_half(turned, 2, -1, -1), expected[: 3 << 16].reshape(3, -1).T
     )
 
 
 def test_every_half_float_becomes_the_number_that_it_is() -> None:
     finite = ALL_HALVES[np.isfinite(ALL_HALVES)]
     out = np.empty(finite.shape, np.float32)
-    assert halves.to_unit(finite, 1, 0, out)
+    assert half_floats.to_unit(finite, 1, 0, out)
     np.testing.assert_array_equal(out, np.clip(finite.astype(np.float32), 0, 1))
-    assert halves.to_unit(finite, 0.5, 0.5, out)
+    assert half_floats.to_unit(finite, 0.5, 0.5, out)
     np.testing.assert_array_equal(
         out, np.clip((finite.astype(np.float32) + np.float32(1)) * np.float32(0.5), 0, 1)
     )
-    single = halves.to_single(ALL_HALVES)
+    single = half_floats.to_single(ALL_HALVES)
     np.testing.assert_array_equal(single, ALL_HALVES.astype(np.float32))
 
 
@@ -97,16 +97,16 @@ def test_every_half_float_becomes_the_number_that_it_is() -> None:
 def test_one_value_that_is_not_finite_is_noticed(dtype: type, broken: float, place: int) -> None:
     values = np.full(MANY, 0.5, dtype)
     out = np.empty(MANY, np.float32)
-    assert halves.to_unit(values, 1, 0, out)
+    assert half_floats.to_unit(values, 1, 0, out)
     assert (out == 0.5).all()
     values[place] = broken
-    assert not halves.to_unit(values, 1, 0, out)
-    assert halves.are_finite(values.astype(np.float32)) is False
+    assert not half_floats.to_unit(values, 1, 0, out)
+    assert half_floats.are_finite(values.astype(np.float32)) is False
 
 
 def test_large_but_finite_values_are_finite() -> None:
-    assert halves.are_finite(np.full(1000, 3e38, np.float32))
-    assert halves.are_finite(np.zeros((0, 3), np.float32))
+    assert half_floats.are_finite(np.full(1000, 3e38, np.float32))
+    assert half_floats.are_finite(np.zeros((0, 3), np.float32))
 
 
 def test_what_may_not_be_written_to_is_only_read() -> None:
@@ -115,9 +115,9 @@ def test_what_may_not_be_written_to_is_only_read() -> None:
     for array in (half, single):
         array.flags.writeable = False
     out = np.empty((4, 4, 3), np.float32)
-    halves.to_unit(half, 0.5, 0.5, out)
+    half_floats.to_unit(half, 0.5, 0.5, out)
     assert (out == 0.75).all()
-    assert (halves.to_half(single, 2, -1, -1) == 0).all()
+    assert (half_floats.to_half(single, 2, -1, -1) == 0).all()
     assert (half == 0.5).all()
     assert (single == 0.5).all()
 
@@ -126,5 +126,5 @@ def test_a_part_of_a_larger_array_is_taken_as_it_is() -> None:
     argb = np.random.default_rng(1).random((5, 7, 4), np.float32).astype(np.float16)
     argb.flags.writeable = False
     out = np.empty((5, 7, 3), np.float32)
-    halves.to_unit(argb[:, :, 1:], 1, 0, out)
+    half_floats.to_unit(argb[:, :, 1:], 1, 0, out)
     np.testing.assert_array_equal(out, argb[:, :, 1:].astype(np.float32))

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import preview
-from drawthings.dt_core.preview import PreviewRecipe, latent_to_rgb, rgb_to_latent
+from drawthings.dt_core.models import families
+from drawthings.dt_core.pictures import previews
+from drawthings.dt_core.pictures.previews import PreviewRecipe, latent_to_rgb, rgb_to_latent
 
-ROWS = json.loads((Path(preview.__file__).with_name("families.json")).read_text("utf-8"))[
+ROWS = json.loads((Path(families.__file__).with_name("families.json")).read_text("utf-8"))[
     "versions"
 ]
 RECIPES = {name: PreviewRecipe.from_json(row["preview"]) for name, row in ROWS.items()}
@@ -95,9 +96,9 @@ def test_families_without_a_preview_have_latents_but_no_picture(family: str) -> 
 
 def test_audio_rows_are_cut_off_below_the_picture() -> None:
     # ceil(((B - 1) * 8 + 1) / (w * B))
-    assert preview.audio_row_count(13, 24) == 1
-    assert preview.audio_row_count(13, 4) == 2
-    assert preview.audio_row_count(1, 5) == 1
+    assert previews.audio_row_count(13, 24) == 1
+    assert previews.audio_row_count(13, 4) == 2
+    assert previews.audio_row_count(1, 5) == 1
     recipe = PreviewRecipe(
         "linear", 3, matrix=((1, 0, 0), (0, 1, 0), (0, 0, 1)), bias=(0, 0, 0), audio_rows=True
     )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawthings.dt_core import masks
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.simulator.masks import read_mask
-from drawthings.dt_core.values import FloatArray, Mask, Size
+from drawthings.dt_core.pictures import masks
+from drawthings.dt_core.pictures.values import FloatArray, Mask, Size
+from drawthings.dt_core.simulator.mask_codes import read_mask
 
 SIZE = Size(8, 4)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import pixels
 from drawthings.dt_core.errors import TensorError
+from drawthings.dt_core.pictures import pixels
 
 MAP = json.loads(
-    (Path(__file__).parents[1] / "data" / "vectors" / "pixel_map.json").read_text("utf-8")
+    (Path(__file__).parents[2] / "data" / "vectors" / "pixel_map.json").read_text("utf-8")
 )
 ALL_BYTES = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
 

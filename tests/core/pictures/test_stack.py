@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawthings.dt_core import stack
-from drawthings.dt_core.stack import Stack, joined
+from drawthings.dt_core.pictures import stack
+from drawthings.dt_core.pictures.stack import Stack, joined
 
 
 def filled(room: Stack, *sizes: tuple[int, int]) -> list[np.ndarray]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.values import Mask, Picture, Size
+from drawthings.dt_core.pictures.values import Mask, Picture, Size
 
 
 def test_a_picture_takes_bytes_and_floats_grey_and_alpha() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from drawthings.dt_core import effects
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.families import FAMILIES
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.preflight import effects
 from drawthings.dt_core.preflight.idle import reasons
-from drawthings.dt_core.settings import NOT_READ, SETTINGS
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.table import NOT_READ, SETTINGS
+from drawthings.dt_core.settings.themes import SWITCHES
 from drawthings.dt_core.simulator import Catalog as Files
-from drawthings.dt_core.simulator.catalog import KINDS
-from drawthings.dt_core.themes import SWITCHES
+from drawthings.dt_core.simulator.inventory import KINDS
 from matters_by_family import COUNTS, GROUPS, RECOMMENDED
 from preflight_requests import CHROMA, DEV, KNOWN, QWEN, SCHNELL, WAN, catalog_of
 

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogs import catalog
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import RequestError
+from drawthings.dt_core.pictures.values import Mask, Picture
 from drawthings.dt_core.preflight import Level, check, refuse
-from drawthings.dt_core.request import GenerationRequest, resolve
-from drawthings.dt_core.values import Control, Lora, Mask, Picture, Reference
+from drawthings.dt_core.request.parts import Control, Lora, Reference
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.configuration import Configuration
 
 GOOD = Configuration(
     model="flux.ckpt", start_width=128, start_height=128, sampler=Sampler.EULER_A_TRAILING

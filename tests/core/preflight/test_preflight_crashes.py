@@ -10,17 +10,19 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration, ControlSettings
+from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import DrawThingsError, RequestError, SettingsError
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.pictures.values import Mask, Picture
 from drawthings.dt_core.preflight import Level, check, crashes
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.request import GenerationRequest, build, resolve
+from drawthings.dt_core.request.message import build
+from drawthings.dt_core.request.parts import Control, Lora, Reference
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.configuration import Configuration, ControlSettings
 from drawthings.dt_core.simulator import Catalog, Simulator
-from drawthings.dt_core.simulator.catalog import KINDS
-from drawthings.dt_core.values import Control, Lora, Mask, Picture, Reference
+from drawthings.dt_core.simulator.inventory import KINDS
+from drawthings.dt_core.wire import protobuf
 from simulator_wire import channel, stub
 
 V1, SDXL, SVD = "sd_v1.5_f16.ckpt", "sd_xl_base_1.0_f16.ckpt", "svd_i2v_1.0_f16.ckpt"
@@ -240,7 +242,7 @@ def request(settings: dict[str, Any], parts: dict[str, Any]) -> GenerationReques
 def send_unchecked(server: Simulator, client: Client, asked: GenerationRequest) -> list[Any]:
     message = build(resolve(asked, client.catalog()))
     with channel(server) as opened:
-        return list(stub(opened, _wire.GENERATE_IMAGE, "unary_stream")(message, timeout=60))
+        return list(stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")(message, timeout=60))
 
 
 def errors(client: Client, asked: GenerationRequest) -> set[str]:

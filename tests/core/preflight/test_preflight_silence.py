@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from drawthings.dt_core.catalog import Catalog
-from drawthings.dt_core.choices import ControlInputType, LoraMode, Sampler
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import DEFAULTS, Configuration
-from drawthings.dt_core.events import Started
-from drawthings.dt_core.families import FAMILIES
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.events import Started
+from drawthings.dt_core.models.catalog import Catalog
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures.values import Mask
 from drawthings.dt_core.preflight import check
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.request import GenerationRequest, resolve
-from drawthings.dt_core.settings import NOT_READ, SETTINGS, Kind
+from drawthings.dt_core.request.parts import Lora, Reference
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings.choices import ControlInputType, LoraMode, Sampler
+from drawthings.dt_core.settings.configuration import DEFAULTS, Configuration
+from drawthings.dt_core.settings.table import NOT_READ, SETTINGS, Kind
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import Lora, Mask, Reference
 from preflight_requests import (
     COARSE,
     HIRES,

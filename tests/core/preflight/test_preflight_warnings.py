@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core.choices import ControlInputType, LoraMode, Sampler, SeedMode
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.events import Started
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.events import Started
+from drawthings.dt_core.pictures.values import Mask, Picture
 from drawthings.dt_core.preflight import CHECKS, crashes
-from drawthings.dt_core.profile import ServerProfile
+from drawthings.dt_core.request.parts import Control, Lora, Reference
+from drawthings.dt_core.settings.choices import ControlInputType, LoraMode, Sampler, SeedMode
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import Control, Lora, Mask, Picture, Reference
 from preflight_requests import (
     CHROMA,
     COARSE,

@@ -8,16 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import batches, frames, seeds, tensor
-from drawthings.dt_core.batches import Batch
-from drawthings.dt_core.catalog import Catalog
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.request import GenerationRequest, build, resolve
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.models.catalog import Catalog
+from drawthings.dt_core.pictures.values import Mask, Picture
+from drawthings.dt_core.request import batches, frames, seeds
+from drawthings.dt_core.request.batches import Batch
+from drawthings.dt_core.request.message import build
+from drawthings.dt_core.request.parts import Control
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import Control, Mask, Picture
+from drawthings.dt_core.wire import tensor
 
 SDXL = "sd_xl_base_1.0_f16.ckpt"
 WAN_I2V = "wan_v2.1_14b_i2v_480p_q6p_svd.ckpt"

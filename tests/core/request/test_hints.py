@@ -8,16 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogs import catalog
-from drawthings.dt_core import channel
-from drawthings.dt_core.choices import ControlInputType as Kind
-from drawthings.dt_core.client import Client
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.hints import hint_name
-from drawthings.dt_core.profile import ServerProfile
-from drawthings.dt_core.request import GenerationRequest
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.pictures.values import Picture
+from drawthings.dt_core.request.hints import hint_name
+from drawthings.dt_core.request.parts import BlockPreset, Control, Reference
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.choices import ControlInputType as Kind
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.values import BlockPreset, Control, Picture, Reference
 
 V1 = "sd_v1.5_f16.ckpt"
 SDXL = "sd_xl_base_1.0_f16.ckpt"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from catalogs import catalog
-from drawthings.dt_core.catalog import Catalog, Model
-from drawthings.dt_core.families import FAMILIES
-from drawthings.dt_core.prompt import (
+from drawthings.dt_core.models.catalog import Catalog, Model
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.request.prompt_syntax import (
     keywords,
     notes,
     understands_embeddings,

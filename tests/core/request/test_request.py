@@ -9,13 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogs import catalog
-from drawthings.dt_core import config_codec, tensor
-from drawthings.dt_core.catalog import Catalog
-from drawthings.dt_core.choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
-from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.request import GenerationRequest, build, resolve
-from drawthings.dt_core.values import Control, Lora, Mask, Picture, Reference
+from drawthings.dt_core.models.catalog import Catalog
+from drawthings.dt_core.pictures.values import Mask, Picture
+from drawthings.dt_core.request.message import build
+from drawthings.dt_core.request.parts import Control, Lora, Reference
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings import flatbuffer
+from drawthings.dt_core.settings.choices import (
+    ControlInputType,
+    ControlMode,
+    LoraMode,
+    Sampler,
+    SeedMode,
+)
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.wire import tensor
 
 SMALL = Configuration(model="flux.ckpt", start_width=128, start_height=64)
 
@@ -40,7 +49,7 @@ def test_a_plain_request_says_what_the_server_needs() -> None:
     assert (message.chunked, message.sharedSecret, message.device) == (True, "s", 2)
     assert not message.HasField("image")
     assert not message.HasField("mask")
-    settings = config_codec.decode(message.configuration)
+    settings = flatbuffer.decode(message.configuration)
     assert (settings["start_width"], settings["start_height"]) == (128, 64)
     for name in ("strength", "seed_mode", "steps", "sampler", "guidance_scale"):
         assert name in settings, name
@@ -54,7 +63,7 @@ def test_no_secret_is_no_field() -> None:
 
 def test_settings_win_over_the_defaults() -> None:
     request = GenerationRequest(SMALL.replace(steps=3, strength=0.0, sampler=Sampler.TCD))
-    settings = config_codec.decode(built(request).configuration)
+    settings = flatbuffer.decode(built(request).configuration)
     assert (settings["steps"], settings["strength"], settings["sampler"]) == (3, 0, Sampler.TCD)
     assert "strength" in settings
 
@@ -85,7 +94,7 @@ def test_loras_and_controls_reach_the_configuration_in_order() -> None:
             ),
         ),
     )  # fmt: skip
-    settings = config_codec.decode(built(request).configuration)
+    settings = flatbuffer.decode(built(request).configuration)
     assert [(row.file, row.weight, row.mode) for row in settings["loras"]] == [
         ("flux_style.ckpt", -0.5, LoraMode.BASE),
         ("range.ckpt", 1.5, LoraMode.ALL),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from catalogs import catalog
-from drawthings.dt_core import pixels, upscale
-from drawthings.dt_core.catalog import Catalog, Model
-from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import RequestError
-from drawthings.dt_core.request import resolve
-from drawthings.dt_core.upscale import Upscaling
-from drawthings.dt_core.values import Picture, Size
+from drawthings.dt_core.models.catalog import Catalog, Model
+from drawthings.dt_core.pictures import pixels
+from drawthings.dt_core.pictures.values import Picture, Size
+from drawthings.dt_core.request import upscale
+from drawthings.dt_core.request.resolved import resolve
+from drawthings.dt_core.request.upscale import Upscaling
+from drawthings.dt_core.settings.configuration import Configuration
 
 SEEDVR = Catalog(
     models=(

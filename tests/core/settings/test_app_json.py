@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from config_samples import CONTROLS, LIVE, LORAS, explicit_settings, sample
-from drawthings.dt_core.choices import (
+from drawthings.dt_core.errors import SettingsError
+from drawthings.dt_core.settings.app_json import OURS, from_json, to_json
+from drawthings.dt_core.settings.choices import (
     ColorCalibration,
     CompressionMethod,
     ControlInputType,
@@ -15,11 +17,9 @@ from drawthings.dt_core.choices import (
     LoraMode,
     Sampler,
 )
-from drawthings.dt_core.config_codec import decode, encode
-from drawthings.dt_core.configuration import Configuration, ControlSettings, LoraSettings
-from drawthings.dt_core.errors import SettingsError
-from drawthings.dt_core.json_codec import OURS, from_json, to_json
-from drawthings.dt_core.settings import Setting
+from drawthings.dt_core.settings.configuration import Configuration, ControlSettings, LoraSettings
+from drawthings.dt_core.settings.flatbuffer import decode, encode
+from drawthings.dt_core.settings.table import Setting
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

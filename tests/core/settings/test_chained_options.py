@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from drawthings.dt_core.configuration import Configuration
 from drawthings.dt_core.errors import SettingsError
-from drawthings.dt_core.options import Options
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.settings.options import Options
 
 
 def test_options_add_up() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import flatbuffers
 import pytest
 from config_samples import SCHEMA, flatc, flatc_reads, float32
-from drawthings.dt_core.choices import (
+from drawthings.dt_core.settings.choices import (
     Choice,
     ColorCalibration,
     CompressionMethod,
@@ -18,7 +18,7 @@ from drawthings.dt_core.choices import (
     Sampler,
     SeedMode,
 )
-from drawthings.dt_core.settings import (
+from drawthings.dt_core.settings.table import (
     CONTROL_SETTINGS,
     LORA_SETTINGS,
     SETTINGS,

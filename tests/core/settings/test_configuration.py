@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 from config_samples import LIVE, explicit_settings, float32, sample
-from drawthings.dt_core.choices import ControlMode, LoraMode, Sampler, SeedMode
-from drawthings.dt_core.configuration import (
+from drawthings.dt_core.errors import SettingsError
+from drawthings.dt_core.settings.choices import ControlMode, LoraMode, Sampler, SeedMode
+from drawthings.dt_core.settings.configuration import (
     DEFAULTS,
     Configuration,
     ControlSettings,
     LoraSettings,
 )
-from drawthings.dt_core.errors import SettingsError
-from drawthings.dt_core.settings import Setting
+from drawthings.dt_core.settings.table import Setting
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

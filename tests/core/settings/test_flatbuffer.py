@@ -22,16 +22,22 @@ from config_samples import (
     float32,
     sample,
 )
-from drawthings.dt_core import config_codec
-from drawthings.dt_core.choices import ControlInputType, Sampler, SeedMode
-from drawthings.dt_core.config_codec import decode, empty_texts, encode
-from drawthings.dt_core.configuration import Configuration, ControlSettings, LoraSettings
 from drawthings.dt_core.errors import SettingsError
-from drawthings.dt_core.settings import CONTROL_SETTINGS, LORA_SETTINGS, SETTINGS, Kind, Setting
+from drawthings.dt_core.settings import flatbuffer
+from drawthings.dt_core.settings.choices import ControlInputType, Sampler, SeedMode
+from drawthings.dt_core.settings.configuration import Configuration, ControlSettings, LoraSettings
+from drawthings.dt_core.settings.flatbuffer import decode, empty_texts, encode
+from drawthings.dt_core.settings.table import (
+    CONTROL_SETTINGS,
+    LORA_SETTINGS,
+    SETTINGS,
+    Kind,
+    Setting,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 EVERYTHING = Configuration.of({row.name: sample(row) for row in LIVE})
 
 
@@ -304,7 +310,7 @@ def test_oldest_and_newest_flatbuffers_write_the_same(version: str) -> None:
         "import sys, types; import flatbuffers;"
         f"assert flatbuffers.__file__.startswith({str(target)!r}), flatbuffers.__file__;"
         "sys.path.insert(0, 'tests/core'); import tests.conftest;"
-        "from drawthings.dt_core.config_codec import decode, encode;"
+        "from drawthings.dt_core.settings.flatbuffer import decode, encode;"
         "sys.stdout.write(encode(decode(bytes.fromhex(sys.stdin.read()))).hex())"
     )
     done = subprocess.run(
@@ -323,7 +329,7 @@ def test_oldest_and_newest_flatbuffers_write_the_same(version: str) -> None:
 
 def test_the_codec_covers_every_kind() -> None:
     assert {row.kind for row in SETTINGS} <= {
-        *config_codec._SCALARS,
+        *flatbuffer._SCALARS,
         Kind.STR,
         Kind.CONTROLS,
         Kind.LORAS,

@@ -8,11 +8,11 @@ from dataclasses import fields
 from importlib import resources
 
 import pytest
-from drawthings.dt_core import choices
-from drawthings.dt_core.choices import Choice, ControlInputType, Sampler
-from drawthings.dt_core.configuration import ControlSettings, LoraSettings
 from drawthings.dt_core.errors import SettingsError
-from drawthings.dt_core.settings import (
+from drawthings.dt_core.settings import choices
+from drawthings.dt_core.settings.choices import Choice, ControlInputType, Sampler
+from drawthings.dt_core.settings.configuration import ControlSettings, LoraSettings
+from drawthings.dt_core.settings.table import (
     CONTROL_SETTINGS,
     INTEGER_RANGES,
     LORA_SETTINGS,
@@ -79,7 +79,9 @@ def test_what_a_form_offers_fits_the_wire(row: Setting) -> None:
 
 
 def test_families_are_keys_of_the_family_table() -> None:
-    data = json.loads(resources.files("drawthings.dt_core").joinpath("families.json").read_bytes())
+    data = json.loads(
+        resources.files("drawthings.dt_core.models").joinpath("families.json").read_bytes()
+    )
     keys = {key for family in data["versions"].values() for key in family["supports"]}
     for row in EVERY_ROW:
         assert row.families is None or row.families == NOT_READ or row.families in keys, row.name

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from drawthings.dt_core import themes
-from drawthings.dt_core.configuration import Configuration
-from drawthings.dt_core.settings import SETTINGS, Kind, setting
-from drawthings.dt_core.themes import EVERYDAY, NOT_OFFERED, STARTS, SWITCHES, THEMES
+from drawthings.dt_core.settings import themes
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.settings.table import SETTINGS, Kind, setting
+from drawthings.dt_core.settings.themes import EVERYDAY, NOT_OFFERED, STARTS, SWITCHES, THEMES
 
 OFFERED = [*EVERYDAY, *(name for theme in THEMES for name in theme.settings)]
 

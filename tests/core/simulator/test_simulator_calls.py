@@ -14,10 +14,10 @@ from typing import Any
 
 import grpc
 import pytest
-from drawthings.dt_core import _wire
 from drawthings.dt_core.errors import RequestError, ServerError
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.certificate import own_certificate
+from drawthings.dt_core.wire import protobuf
 from simulator_wire import ROOT, ask, channel, generate, images, request, signposts, stub
 
 CONTENT = b"weights" * 1000
@@ -38,7 +38,7 @@ def refusal(call: Any) -> tuple[grpc.StatusCode, str]:
 
 
 def test_echo_greets_and_tells_what_is_installed(server: Simulator) -> None:
-    reply = ask(server, _wire.ECHO, _wire.EchoRequest(name="Ada"))
+    reply = ask(server, protobuf.ECHO, protobuf.EchoRequest(name="Ada"))
     assert reply.message == "HELLO Ada"
     assert not reply.sharedSecretMissing
     assert reply.serverIdentifier == server.identifier != 0
@@ -53,7 +53,7 @@ def test_echo_greets_and_tells_what_is_installed(server: Simulator) -> None:
 
 def test_echo_without_model_browser_tells_nothing() -> None:
     with Simulator(model_browser=False) as server:
-        reply = ask(server, _wire.ECHO, _wire.EchoRequest(name="Ada"))
+        reply = ask(server, protobuf.ECHO, protobuf.EchoRequest(name="Ada"))
         assert not reply.files
         assert not reply.HasField("override")
 
@@ -61,25 +61,27 @@ def test_echo_without_model_browser_tells_nothing() -> None:
 def test_a_wrong_secret_is_told_by_echo_alone() -> None:
     with Simulator(secret="s3cret") as server:
         for given in ({}, {"sharedSecret": "wrong"}):
-            reply = ask(server, _wire.ECHO, _wire.EchoRequest(name="Ada", **given))
-            assert reply == _wire.EchoReply(sharedSecretMissing=True)
-            files = _wire.FileListRequest(**given)
+            reply = ask(server, protobuf.ECHO, protobuf.EchoRequest(name="Ada", **given))
+            assert reply == protobuf.EchoReply(sharedSecretMissing=True)
+            files = protobuf.FileListRequest(**given)
             expected = (grpc.StatusCode.INTERNAL, "unknown error processing request")
-            assert refusal(lambda f=files: ask(server, _wire.FILES_EXIST, f)) == expected
+            assert refusal(lambda f=files: ask(server, protobuf.FILES_EXIST, f)) == expected
             assert refusal(lambda g=given: generate(server, **g)) == expected
             assert refusal(lambda g=given: upload(server, [init()], **g)) == expected
-        assert ask(server, _wire.ECHO, _wire.EchoRequest(name="B", sharedSecret="s3cret")).files
+        assert ask(
+            server, protobuf.ECHO, protobuf.EchoRequest(name="B", sharedSecret="s3cret")
+        ).files
         assert images(generate(server, sharedSecret="s3cret"))
-        assert ask(server, _wire.PUBKEY, _wire.PubkeyRequest()) == _wire.PubkeyResponse()
-        assert ask(server, _wire.HOURS, _wire.HoursRequest()) == _wire.HoursResponse()
+        assert ask(server, protobuf.PUBKEY, protobuf.PubkeyRequest()) == protobuf.PubkeyResponse()
+        assert ask(server, protobuf.HOURS, protobuf.HoursRequest()) == protobuf.HoursResponse()
 
 
 def test_files_exist_answers_in_the_order_of_the_question(server: Simulator) -> None:
     names = ["nope.ckpt", "sd_v1.5_f16.ckpt", "", "flux_1_vae_f16.ckpt"]
     reply = ask(
         server,
-        _wire.FILES_EXIST,
-        _wire.FileListRequest(files=names, filesWithHash=["sd_v1.5_f16.ckpt", "other"]),
+        protobuf.FILES_EXIST,
+        protobuf.FileListRequest(files=names, filesWithHash=["sd_v1.5_f16.ckpt", "other"]),
     )
     assert list(reply.files) == names
     assert list(reply.existences) == [False, True, True, True]
@@ -88,13 +90,15 @@ def test_files_exist_answers_in_the_order_of_the_question(server: Simulator) -> 
 
 def init(name: str = "new.ckpt", size: int = len(CONTENT), data: bytes = CONTENT) -> Any:
     digest = hashlib.sha256(data).digest()
-    return _wire.FileUploadRequest(
-        initRequest=_wire.InitUploadRequest(filename=name, sha256=digest, totalSize=size)
+    return protobuf.FileUploadRequest(
+        initRequest=protobuf.InitUploadRequest(filename=name, sha256=digest, totalSize=size)
     )
 
 
 def chunk(data: bytes, offset: int) -> Any:
-    return _wire.FileUploadRequest(chunk=_wire.FileChunk(content=data, offset=offset, filename="c"))
+    return protobuf.FileUploadRequest(
+        chunk=protobuf.FileChunk(content=data, offset=offset, filename="c")
+    )
 
 
 def upload(server: Simulator, messages: list[Any], **secret: str) -> list[Any]:
@@ -102,24 +106,29 @@ def upload(server: Simulator, messages: list[Any], **secret: str) -> list[Any]:
         if secret:
             message.sharedSecret = secret["sharedSecret"]
     with channel(server) as opened:
-        call = stub(opened, _wire.UPLOAD_FILE, "stream_stream")
+        call = stub(opened, protobuf.UPLOAD_FILE, "stream_stream")
         return list(call(iter(messages), timeout=20))
 
 
 def test_an_uploaded_file_exists_and_can_be_used(server: Simulator) -> None:
     replies = upload(
         server,
-        [init(), _wire.FileUploadRequest(), chunk(CONTENT[:4000], 0), chunk(CONTENT[4000:], 4000)],
-    )  # fmt: skip
+        [
+            init(),
+            protobuf.FileUploadRequest(),
+            chunk(CONTENT[:4000], 0),
+            chunk(CONTENT[4000:], 4000),
+        ],
+    )
     assert [(r.receivedOffset, r.filename) for r in replies] == [
         (0, "new.ckpt"), (4000, "c"), (7000, "c"),
     ]  # fmt: skip
     assert all(r.chunkUploadSuccess and r.message == INIT_MESSAGE for r in replies)
-    question = _wire.FileListRequest(files=["new.ckpt"], filesWithHash=["new.ckpt"])
-    reply = ask(server, _wire.FILES_EXIST, question)
+    question = protobuf.FileListRequest(files=["new.ckpt"], filesWithHash=["new.ckpt"])
+    reply = ask(server, protobuf.FILES_EXIST, question)
     assert list(reply.existences) == [True]
     assert reply.hashes[0] == hashlib.sha256(CONTENT).digest()
-    assert "new.ckpt" in ask(server, _wire.ECHO, _wire.EchoRequest()).files
+    assert "new.ckpt" in ask(server, protobuf.ECHO, protobuf.EchoRequest()).files
     assert images(generate(server, model="new.ckpt"))
     assert "has no description" in server.requests[-1].notes[0]
 
@@ -142,26 +151,26 @@ def test_failed_uploads_end_with_the_status_of_the_server(
     status, text = refusal(lambda: upload(server, messages))
     assert status.name == code
     assert details in text
-    reply = ask(server, _wire.FILES_EXIST, _wire.FileListRequest(files=["new.ckpt"]))
+    reply = ask(server, protobuf.FILES_EXIST, protobuf.FileListRequest(files=["new.ckpt"]))
     assert list(reply.existences) == [False]
 
 
 def test_undecodable_requests_are_refused_as_on_the_server(server: Simulator) -> None:
     with channel(server) as opened:
-        call = opened.unary_stream(_wire.GENERATE_IMAGE.path)
+        call = opened.unary_stream(protobuf.GENERATE_IMAGE.path)
         status = refusal(lambda: list(call(b"\xff\xff\xff", timeout=20)))
     assert status == (grpc.StatusCode.INTERNAL, "Message deserialization failed")
 
 
 def test_requests_run_one_after_another_and_wait_in_silence() -> None:
     with Simulator(step_delay=0.05) as server, channel(server) as opened:
-        call = stub(opened, _wire.GENERATE_IMAGE, "unary_stream")
+        call = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")
         first = call(request(seed=1), timeout=60)
         server.wait_for(lambda record: record.started)
         second = call(request(seed=2), timeout=60)
         server.wait_for(lambda _: server.queue_length == 2)
         assert not server.requests[1].started
-        assert ask(server, _wire.ECHO, _wire.EchoRequest(name="x")).message == "HELLO x"
+        assert ask(server, protobuf.ECHO, protobuf.EchoRequest(name="x")).message == "HELLO x"
         assert server.requests[0].outcome is None
         next(second)
         assert server.requests[0].outcome == "done"
@@ -171,16 +180,18 @@ def test_requests_run_one_after_another_and_wait_in_silence() -> None:
 
 def test_echo_can_be_made_to_wait_for_the_queue() -> None:
     with Simulator(step_delay=0.1, echo_on_queue=True) as server, channel(server) as opened:
-        running = stub(opened, _wire.GENERATE_IMAGE, "unary_stream")(request(), timeout=60)
+        running = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")(request(), timeout=60)
         server.wait_for(lambda record: record.started)
-        ask(server, _wire.ECHO, _wire.EchoRequest())
+        ask(server, protobuf.ECHO, protobuf.EchoRequest())
         assert server.requests[0].outcome == "done"
         list(running)
 
 
 def test_a_cancelled_run_stops_at_the_next_event_and_frees_the_queue() -> None:
     with Simulator(step_delay=0.05) as server, channel(server) as opened:
-        call = stub(opened, _wire.GENERATE_IMAGE, "unary_stream")(request(steps=1000), timeout=60)
+        call = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")(
+            request(steps=1000), timeout=60
+        )
         for reply in call:
             if reply.currentSignpost.WhichOneof("signpost") == "sampling":
                 break
@@ -192,7 +203,7 @@ def test_a_cancelled_run_stops_at_the_next_event_and_frees_the_queue() -> None:
 
 def test_a_run_that_is_cancelled_while_it_waits_starts_and_stops_at_once() -> None:
     with Simulator(step_delay=0.1) as server, channel(server) as opened:
-        call = stub(opened, _wire.GENERATE_IMAGE, "unary_stream")
+        call = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")
         first = call(request(), timeout=60)
         server.wait_for(lambda record: record.started)
         second = call(request(seed=2), timeout=60)
@@ -206,7 +217,7 @@ def test_a_run_that_is_cancelled_while_it_waits_starts_and_stops_at_once() -> No
 def test_stopping_ends_running_and_waiting_calls() -> None:
     server = Simulator(step_delay=0.2)
     with channel(server) as opened:
-        call = stub(opened, _wire.GENERATE_IMAGE, "unary_stream")
+        call = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")
         calls = [call(request(steps=100), timeout=60) for _ in range(3)]
         server.wait_for(lambda record: record.started)
         start = time.monotonic()
@@ -243,7 +254,7 @@ def test_tls_uses_a_certificate_of_the_users_own(
     with Simulator(tls=True) as server:
         credentials = grpc.ssl_channel_credentials(server.certificate)
         with grpc.secure_channel(server.address, credentials) as opened:
-            assert stub(opened, _wire.ECHO)(_wire.EchoRequest(name="x"), timeout=10).message
+            assert stub(opened, protobuf.ECHO)(protobuf.EchoRequest(name="x"), timeout=10).message
     keys = list(tmp_path.rglob("private-key.pem"))
     assert len(keys) == 1
     if sys.platform != "win32":
@@ -260,7 +271,7 @@ def test_openssl_makes_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     pem, key = own_certificate(tmp_path / "made")
     with Simulator(tls=True, certificate=pem, private_key=key) as server:
         with grpc.secure_channel(server.address, grpc.ssl_channel_credentials(pem)) as opened:
-            assert stub(opened, _wire.ECHO)(_wire.EchoRequest(name="x"), timeout=10).message
+            assert stub(opened, protobuf.ECHO)(protobuf.EchoRequest(name="x"), timeout=10).message
 
 
 @pytest.mark.parametrize(
@@ -292,7 +303,7 @@ def test_the_command_says_where_it_listens_and_stops_on_a_signal() -> None:
         assert "plain, a secret is needed" in line
         address = line.split("listening on ")[1].split(",")[0]
         with grpc.insecure_channel(address) as opened:
-            reply = stub(opened, _wire.ECHO)(_wire.EchoRequest(name="x"), timeout=20)
+            reply = stub(opened, protobuf.ECHO)(protobuf.EchoRequest(name="x"), timeout=20)
         assert reply.sharedSecretMissing
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0 or sys.platform == "win32"

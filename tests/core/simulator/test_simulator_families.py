@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import preview, tensor
-from drawthings.dt_core.configuration import LoraSettings
-from drawthings.dt_core.families import FAMILIES
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures import previews as preview
+from drawthings.dt_core.settings.configuration import LoraSettings
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.lettering import clean, wrap
+from drawthings.dt_core.wire import tensor
 from simulator_wire import blobs, generate, images, picture, raw
 
 CATALOG = Catalog.load()
@@ -122,7 +123,7 @@ def test_every_preset_can_be_run(server: Simulator) -> None:
 
 
 def test_the_catalogue_would_pass_a_strict_decoder() -> None:
-    path = resources.files("drawthings.dt_core.simulator").joinpath("catalog.json")
+    path = resources.files("drawthings.dt_core.simulator").joinpath("inventory.json")
     data = json.loads(path.read_text("utf-8"))
     assert set(MODELS) == set(FAMILIES)
     files = [row["file"] for kind in data if kind != "files" for row in data[kind]]

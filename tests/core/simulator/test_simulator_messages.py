@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, preview, tensor
-from drawthings.dt_core.families import FAMILIES
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures import previews as preview
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.schedule import start_step
+from drawthings.dt_core.wire import protobuf, tensor
 from simulator_wire import blobs, codes, generate, hint, images, picture, plan, raw, signposts
 
 
@@ -181,7 +182,7 @@ def test_big_results_are_chunked_only_when_asked_for() -> None:
             4 << 20,
             68 + 1024 * 768 * 6 - (4 << 20),
         ]
-        assert [r.chunkState for r in pieces] == [_wire.MORE_CHUNKS, _wire.LAST_CHUNK]
+        assert [r.chunkState for r in pieces] == [protobuf.MORE_CHUNKS, protobuf.LAST_CHUNK]
         assert {r.scaleFactor for r in pieces} == {1}
         assert blobs(pieces) == blobs(whole)
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, config_codec, tensor
-from drawthings.dt_core.choices import LoraMode
-from drawthings.dt_core.configuration import ControlSettings, LoraSettings
+from drawthings.dt_core.settings import flatbuffer
+from drawthings.dt_core.settings.choices import LoraMode
+from drawthings.dt_core.settings.configuration import ControlSettings, LoraSettings
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.wire import protobuf, tensor
 from simulator_wire import codes, generate, hint, images, picture, plan, raw, settings
 
 V1, SDXL, DEV = "sd_v1.5_f16.ckpt", "sd_xl_base_1.0_f16.ckpt", "flux_1_dev_q5p.ckpt"
@@ -28,7 +29,7 @@ UNION = {
     "model": SDXL,
     "controls": [ControlSettings(file="controlnet_union_promax_sdxl_v1.0_f16.ckpt")],
 }
-BAD_ROW = _wire.MetadataOverride(loras=json.dumps([{"name": "x", "file": "y"}]).encode())
+BAD_ROW = protobuf.MetadataOverride(loras=json.dumps([{"name": "x", "file": "y"}]).encode())
 
 NOTED: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown model": ({"model": "typo.ckpt", "num_frames": 9}, 'default model "ltx_2.3_22b'),
@@ -143,7 +144,7 @@ def test_an_unknown_model_becomes_a_video(server: Simulator) -> None:
 def test_an_empty_model_name_counts_as_present(server: Simulator) -> None:
     data = settings(model="m")
     config = data.replace(b"\x01\x00\x00\x00m\x00", b"\x00\x00\x00\x00\x00\x00")
-    assert "model" in config_codec.empty_texts(config)
+    assert "model" in flatbuffer.empty_texts(config)
     generate(server, config=config)
     assert "counts as present" in server.requests[-1].notes[0]
 
@@ -153,7 +154,9 @@ def test_the_requests_description_wins_but_makes_no_file_appear(server: Simulato
         "name": "mine", "file": V1, "prefix": "", "version": "flux2", "upcastAttention": False,
         "defaultScale": 16,
     }  # fmt: skip
-    override = _wire.MetadataOverride(models=json.dumps([row, {**row, "file": "n.ckpt"}]).encode())
+    override = protobuf.MetadataOverride(
+        models=json.dumps([row, {**row, "file": "n.ckpt"}]).encode()
+    )
     replies = generate(server, model=V1, override=override)
     shown = next(r.previewImage for r in replies if r.HasField("previewImage"))
     assert tensor.decode(shown).shape[3] == 32
@@ -175,6 +178,6 @@ def test_soft_failures_end_ok_without_pictures(server: Simulator, fields: dict[s
     assert plan(replies)
     assert not images(replies)
     assert not any(r.HasField("downloadSize") for r in replies)
-    assert replies[-1] == _wire.ImageGenerationResponse(scaleFactor=1)
+    assert replies[-1] == protobuf.ImageGenerationResponse(scaleFactor=1)
     assert server.requests[-1].outcome == "empty"
     assert server.requests[-1].reason

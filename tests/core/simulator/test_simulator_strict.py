@@ -11,9 +11,9 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core import _wire, tensor
-from drawthings.dt_core.configuration import ControlSettings, LoraSettings
+from drawthings.dt_core.settings.configuration import ControlSettings, LoraSettings
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.wire import protobuf, tensor
 from simulator_wire import codes, generate, hint, images, picture, raw, settings
 
 V1, SDXL, DEV = "sd_v1.5_f16.ckpt", "sd_xl_base_1.0_f16.ckpt", "flux_1_dev_q5p.ckpt"
@@ -50,7 +50,7 @@ def zipped() -> bytes:
 
 
 def override(**models: Any) -> Any:
-    return _wire.MetadataOverride(**{k: json.dumps(v).encode() for k, v in models.items()})
+    return protobuf.MetadataOverride(**{k: json.dumps(v).encode() for k, v in models.items()})
 
 
 NO_STAGES = {

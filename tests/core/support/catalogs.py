@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from drawthings.dt_core import _wire
-from drawthings.dt_core.catalog import Catalog
+from drawthings.dt_core.models.catalog import Catalog
+from drawthings.dt_core.wire import protobuf
 
 
 def model(file: str, version: str, **more: Any) -> dict[str, Any]:
@@ -63,11 +63,11 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 
 
 def echo_reply(**more: Any) -> Any:
-    override = _wire.MetadataOverride(
+    override = protobuf.MetadataOverride(
         **{kind: json.dumps(rows).encode() for kind, rows in ROWS.items()}
     )
     files = [row["file"] for rows in ROWS.values() for row in rows]
-    return _wire.EchoReply(
+    return protobuf.EchoReply(
         message="HELLO", serverIdentifier=7, files=files, override=override, **more
     )
 

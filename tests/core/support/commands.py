@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from drawthings.dt_core.cli.main import main
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # With its terminal in control, so that Ctrl-C is a signal.
 _AT_TERMINAL = """
 import fcntl, signal, sys, termios

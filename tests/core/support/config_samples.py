@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from drawthings.dt_core.configuration import ControlSettings, LoraSettings
-from drawthings.dt_core.settings import (
+from drawthings.dt_core.settings.configuration import ControlSettings, LoraSettings
+from drawthings.dt_core.settings.table import (
     CONTROL_SETTINGS,
     LORA_SETTINGS,
     SETTINGS,
@@ -21,7 +21,7 @@ from drawthings.dt_core.settings import (
 )
 from hypothesis import strategies as st
 
-SCHEMA = Path(__file__).resolve().parents[2] / "proto" / "config.fbs"
+SCHEMA = Path(__file__).resolve().parents[3] / "proto" / "config.fbs"
 LIVE = tuple(row for row in SETTINGS if not row.deprecated)
 
 # The buffer of docs/protocol.md 2.8, made by a builder that is not ours.

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 from catalogs import control, model
-from drawthings.dt_core import _wire
-from drawthings.dt_core.catalog import Catalog
-from drawthings.dt_core.choices import Sampler
-from drawthings.dt_core.configuration import Configuration
-from drawthings.dt_core.families import FAMILIES
+from drawthings.dt_core.models.catalog import Catalog
+from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.pictures.values import Picture
 from drawthings.dt_core.preflight import Level, check
-from drawthings.dt_core.request import GenerationRequest, resolve
+from drawthings.dt_core.request.parts import Control
+from drawthings.dt_core.request.resolved import GenerationRequest, resolve
+from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Catalog as Files
-from drawthings.dt_core.simulator.catalog import KINDS
-from drawthings.dt_core.values import Control, Picture
+from drawthings.dt_core.simulator.inventory import KINDS
+from drawthings.dt_core.wire import protobuf
 
 V1, SDXL, SVD = "sd_v1.5_f16.ckpt", "sd_xl_base_1.0_f16.ckpt", "svd_i2v_1.0_f16.ckpt"
 TURBO, PIX2PIX = "sd_xl_turbo_f16.ckpt", "instruct_pix2pix_22000_f16.ckpt"
@@ -56,7 +57,7 @@ def files() -> Files:
 def catalog_of(known: Files) -> Catalog:
     """The same, as its Echo answer tells it."""
     return Catalog.from_reply(
-        _wire.EchoReply(files=sorted(known.files), override=known.to_override())
+        protobuf.EchoReply(files=sorted(known.files), override=known.to_override())
     )
 
 

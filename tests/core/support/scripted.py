@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from drawthings.dt_core import _wire
+from drawthings.dt_core.wire import protobuf
 
 Handler = Callable[[Any, grpc.ServicerContext], Any]
 
@@ -26,12 +26,12 @@ class ScriptedServer:
     """`generate` yields responses, `echo` returns one; `cancelled` is set if a call ends early."""
 
     generate: Handler = lambda request, context: iter(())
-    echo: Handler = lambda request, context: _wire.EchoReply(message=f"HELLO {request.name}")
-    files: Handler = lambda request, context: _wire.FileExistenceResponse(
+    echo: Handler = lambda request, context: protobuf.EchoReply(message=f"HELLO {request.name}")
+    files: Handler = lambda request, context: protobuf.FileExistenceResponse(
         files=request.files, existences=[True] * len(request.files)
     )
-    hours: Handler = lambda request, context: _wire.HoursResponse()
-    pubkey: Handler = lambda request, context: _wire.PubkeyResponse()
+    hours: Handler = lambda request, context: protobuf.HoursResponse()
+    pubkey: Handler = lambda request, context: protobuf.PubkeyResponse()
     requests: list[Any] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
     port: int = 0
@@ -99,28 +99,28 @@ def serving(
 
     methods = {
         "GenerateImage": grpc.unary_stream_rpc_method_handler(
-            generate, _wire.GENERATE_IMAGE.parse_request, _wire.GENERATE_IMAGE.serialize
+            generate, protobuf.GENERATE_IMAGE.parse_request, protobuf.GENERATE_IMAGE.serialize
         ),
         "Echo": grpc.unary_unary_rpc_method_handler(
             echo,
-            _wire.ECHO.parse_request,
-            _wire.ECHO.serialize,
+            protobuf.ECHO.parse_request,
+            protobuf.ECHO.serialize,
         ),
         "FilesExist": grpc.unary_unary_rpc_method_handler(
             server.files,
-            _wire.FILES_EXIST.parse_request,
-            _wire.FILES_EXIST.serialize,
+            protobuf.FILES_EXIST.parse_request,
+            protobuf.FILES_EXIST.serialize,
         ),
         "Hours": grpc.unary_unary_rpc_method_handler(
-            server.hours, _wire.HOURS.parse_request, _wire.HOURS.serialize
+            server.hours, protobuf.HOURS.parse_request, protobuf.HOURS.serialize
         ),
         "Pubkey": grpc.unary_unary_rpc_method_handler(
-            server.pubkey, _wire.PUBKEY.parse_request, _wire.PUBKEY.serialize
+            server.pubkey, protobuf.PUBKEY.parse_request, protobuf.PUBKEY.serialize
         ),
     }
     running = grpc.server(futures.ThreadPoolExecutor(4))
     running.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(_wire.SERVICE, methods),)
+        (grpc.method_handlers_generic_handler(protobuf.SERVICE, methods),)
     )
     if certificate is None:
         server.port = running.add_insecure_port(f"0.0.0.0:{port}")

@@ -12,12 +12,13 @@ from typing import Any
 
 import grpc
 import numpy as np
-from drawthings.dt_core import _wire, config_codec, tensor
-from drawthings.dt_core.configuration import Configuration
+from drawthings.dt_core.settings import flatbuffer
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.wire import protobuf, tensor
 from numpy.typing import NDArray
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = (("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1))
 SETTINGS: dict[str, Any] = {
     "model": "flux_1_schnell_q5p.ckpt",
@@ -34,17 +35,17 @@ SETTINGS: dict[str, Any] = {
 
 def settings(**changes: Any) -> bytes:
     merged = {**SETTINGS, **changes}
-    return config_codec.encode(Configuration(**{k: v for k, v in merged.items() if v is not None}))
+    return flatbuffer.encode(Configuration(**{k: v for k, v in merged.items() if v is not None}))
 
 
 def request(*, config: bytes | None = None, **fields: Any) -> Any:
     """A request; fields of the message by their names, other names are settings."""
-    names = {field.name for field in _wire.ImageGenerationRequest.DESCRIPTOR.fields}
+    names = {field.name for field in protobuf.ImageGenerationRequest.DESCRIPTOR.fields}
     message = {name: fields.pop(name) for name in list(fields) if name in names}
     message.setdefault("scaleFactor", 1)
     message.setdefault("chunked", True)
     data = settings(**fields) if config is None else config
-    return _wire.ImageGenerationRequest(configuration=data, **message)
+    return protobuf.ImageGenerationRequest(configuration=data, **message)
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def ask(server: Simulator, method: Any, message: Any) -> Any:
 
 def generate(server: Simulator, **fields: Any) -> list[Any]:
     with channel(server) as opened:
-        call = stub(opened, _wire.GENERATE_IMAGE, "unary_stream")
+        call = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")
         return list(call(request(**fields), timeout=60))
 
 
@@ -93,7 +94,7 @@ def blobs(replies: Sequence[Any], field: str = "generatedImages") -> list[bytes]
     for reply in replies:
         for piece in getattr(reply, field):
             buffer += piece
-            if reply.chunkState == _wire.LAST_CHUNK:
+            if reply.chunkState == protobuf.LAST_CHUNK:
                 whole.append(buffer)
                 buffer = b""
     assert not buffer
@@ -123,5 +124,5 @@ def codes(width: int = 64, height: int = 64, code: int = 0) -> NDArray[np.uint8]
 
 
 def hint(kind: str, *arrays: NDArray[Any], weight: float = 1.0) -> Any:
-    tensors = [_wire.TensorAndWeight(tensor=raw(array), weight=weight) for array in arrays]
-    return _wire.HintProto(hintType=kind, tensors=tensors)
+    tensors = [protobuf.TensorAndWeight(tensor=raw(array), weight=weight) for array in arrays]
+    return protobuf.HintProto(hintType=kind, tensors=tensors)

@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawthings.dt_core import fpzip_pool, tensor
 from drawthings.dt_core.errors import TensorError
-from drawthings.dt_core.fpzip_pool import Pool
+from drawthings.dt_core.wire import fpzip_pool, tensor
+from drawthings.dt_core.wire.fpzip_pool import Pool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="looks at files and signals")
 
 
@@ -242,7 +242,7 @@ def test_children_end_with_the_program_however_it_ends(end: str) -> None:
         import os, signal, sys, types
         pack = sys.modules["drawthings"] = types.ModuleType("drawthings")
         pack.__path__ = [{str(ROOT)!r}]
-        from drawthings.dt_core import fpzip_pool, tensor
+        from drawthings.dt_core.wire import fpzip_pool, tensor
         import numpy as np
         array = np.zeros((1, 32, 32, 3), np.float16)
         tensor.decode(tensor.encode(array, "fpzip"))

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core import fpzip_pool, tensor
 from drawthings.dt_core.errors import TensorError
-from drawthings.dt_core.tensor import Datatype, Layout, decode, encode, read_header
+from drawthings.dt_core.wire import fpzip_pool, tensor
+from drawthings.dt_core.wire.tensor import Datatype, Layout, decode, encode, read_header
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-VECTORS = Path(__file__).parents[1] / "data" / "vectors"
+VECTORS = Path(__file__).parents[2] / "data" / "vectors"
 MANIFEST = json.loads((VECTORS / "manifest.json").read_text("utf-8"))["vectors"]
 # The manifest names the reference encoder's sets of codecs.
 CODECS = {"none": "raw", "zip": "zip", "zip+fpzip": "fpzip"}

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor_pb2
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "dt_core" / "_wire" / "schema.binpb"
 
 # Fills every field of every message of our module, and reads it back.
 ROUND_TRIPS = """
 import sys
 import tests.conftest
-from drawthings.dt_core._wire import messages as _wire
+from drawthings.dt_core.wire import messages as _wire
 
 def fill(message, depth=0):
     for field in message.DESCRIPTOR.fields:
@@ -103,7 +103,7 @@ def test_the_stored_schema_is_what_the_proto_file_says() -> None:
 
 
 def test_every_method_of_the_service_is_offered() -> None:
-    from drawthings.dt_core._wire import messages as _wire
+    from drawthings.dt_core.wire import messages as _wire
 
     (service,) = _compiled().file[0].service
     ours = {value for value in vars(_wire).values() if isinstance(value, _wire.Method)}

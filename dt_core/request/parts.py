@@ -1,0 +1,110 @@
+"""What a request is put together from: models, LoRAs, controls and references, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from ..connection.profile import ServerProfile
+from ..pictures.values import Picture
+from ..settings.choices import ControlInputType, ControlMode, LoraMode
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model, by file name or display name, on a server."""
+
+    server: ServerProfile
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lora:
+    """A LoRA of the server: file name, weight (any float; negative too), where it acts.
+
+    Weight None is the one that the LoRA's own description recommends.
+    """
+
+    file: str
+    weight: float | None = 1.0
+    mode: LoraMode = LoraMode.ALL
+
+
+class BlockPreset(Enum):
+    """Which blocks of the model an image-prompt adapter acts on; depends on the model."""
+
+    ALL = "All"
+    STYLE = "Style"
+    STYLE_AND_LAYOUT = "Style and Layout"
+
+    def blocks(self, version: str) -> tuple[str, ...]:
+        """Their names in models of that version; empty means all."""
+        return _BLOCKS.get((version, self), ())
+
+
+_BLOCKS = {
+    ("v1", BlockPreset.STYLE): ("up_blocks.1",),
+    ("v1", BlockPreset.STYLE_AND_LAYOUT): ("down_blocks.2", "mid_block", "up_blocks.1"),
+    ("sdxl_base_v0.9", BlockPreset.STYLE): ("up_blocks.0.attentions.1",),
+    ("sdxl_base_v0.9", BlockPreset.STYLE_AND_LAYOUT): (
+        "down_blocks.2.attentions.1",
+        "up_blocks.0.attentions.1",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A ControlNet or adapter of the server, with the picture that drives it.
+
+    `start` and `end` are shares of the steps, 0 to 1. `input_type` matters to union
+    models, which have no input type of their own. Without `picture` the server works
+    from the init image where it can (docs/protocol.md 4.4). Only image prompts look at
+    `more_pictures`. `invert` sends negatives of the pictures. Without a `file` the picture
+    alone is sent, for models that take one themselves (FLUX.1 Depth and Canny).
+    """
+
+    file: str
+    weight: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    mode: ControlMode = ControlMode.BALANCED
+    input_type: ControlInputType = ControlInputType.UNSPECIFIED
+    picture: Picture | None = None
+    down_sampling_rate: float = 1.0
+    global_average_pooling: bool = True
+    target_blocks: tuple[str, ...] | BlockPreset = ()
+    more_pictures: tuple[Picture, ...] = ()
+    invert: bool = False
+
+    def blocks(self, version: str) -> tuple[str, ...]:
+        """The names of the target blocks in a model of that version."""
+        chosen = self.target_blocks
+        return chosen.blocks(version) if isinstance(chosen, BlockPreset) else chosen
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A picture that an edit model looks at; any size. Weight 0 leaves it out.
+
+    `label` says to people where it comes from.
+    """
+
+    picture: Picture
+    weight: float = 1.0
+    label: str = ""
+
+
+def numbered(references: Sequence[Reference], *, after_image: bool) -> tuple[str, ...]:
+    """A line for each picture that an edit model gets, by the number the server gives it.
+
+    `after_image` says that the request has an image too: that one is Picture 1.
+    """
+    names = ["the sampler's image"] if after_image else []
+    names.extend(
+        f"{reference.label or 'a reference'}, {reference.picture.size} px"
+        for reference in references
+        if reference.weight > 0
+    )
+    return tuple(f"Picture {number}: {name}" for number, name in enumerate(names, 1))
