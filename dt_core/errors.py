@@ -19,20 +19,51 @@ DrawThingsError
     ├── NoImages           the server finished without a picture
     └── Cancelled          the caller cancelled
 
-Every message is one sentence or two: what happened, to what, and what to do. A
-message never holds a secret, and names that a server gave cannot break its one line.
+Every message is one sentence or two: what happened, to what, and what to do. The first
+is the error's `text`, in neutral words; the second its `remedy`, which each face words in
+its own way: nodes, command and Python. A message never holds a secret, and names that a
+server gave cannot break its one line.
 """
 
 from __future__ import annotations
 
-from .text import visible
+from collections.abc import Mapping
+from enum import Enum
+
+from .text import Filling, Template, Text, as_text, in_turn
+
+
+class Remedy(Enum):
+    """What the user can do about an error, in words that fit everywhere.
+
+    A face that knows better words has a table `{Remedy: Template}` of them. Holes are those
+    of the error's own text, or of the values beside it.
+    """
+
+    CHOOSE_PLAIN_TEXT = Template("remedy_plain_text", "Choose plain text for this server.")
 
 
 class DrawThingsError(Exception):
-    """Base of all errors that dt_core raises on purpose."""
+    """Base of all errors that dt_core raises on purpose.
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(visible(message))
+    `text` says what happened, `remedy` what to do about it, with `values` beside those of
+    the text. `str()` is both in English.
+    """
+
+    def __init__(
+        self, text: Text | str = "", *, remedy: Remedy | None = None, **values: Filling
+    ) -> None:
+        self.text = as_text(text)
+        self.remedy = remedy
+        self.values = {**self.text.values, **values}
+        super().__init__(str(self.told()))
+
+    def told(self, words: Mapping[Remedy, Template] | None = None) -> Text:
+        """What happened and what to do, the latter in a face's own words where it has some."""
+        if self.remedy is None:
+            return self.text
+        template = (words or {}).get(self.remedy, self.remedy.value)
+        return in_turn(self.text, template(**{hole: self.values[hole] for hole in template.holes}))
 
 
 class TensorError(DrawThingsError):
@@ -53,8 +84,15 @@ class ModelNotFound(RequestError):
     `available` holds the file names that it does have; empty where it does not tell.
     """
 
-    def __init__(self, message: str, available: tuple[str, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        text: Text | str,
+        available: tuple[str, ...] = (),
+        *,
+        remedy: Remedy | None = None,
+        **values: Filling,
+    ) -> None:
+        super().__init__(text, remedy=remedy, **values)
         self.available = available
 
 
@@ -88,8 +126,16 @@ class CertificateChanged(TrustError):
     `expected` and `presented` are their SHA-256, 64 hexadecimal digits.
     """
 
-    def __init__(self, message: str, expected: str, presented: str) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        text: Text | str,
+        expected: str,
+        presented: str,
+        *,
+        remedy: Remedy | None = None,
+        **values: Filling,
+    ) -> None:
+        super().__init__(text, remedy=remedy, **values)
         self.expected = expected
         self.presented = presented
 
