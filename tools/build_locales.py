@@ -1,7 +1,7 @@
 """Write locales/: every text that a user sees, in each language. `python -m tools.build_locales`.
 
 English is where the text is used: in the nodes' definitions, in web/text/*.json, and in the
-commands and settings of web/features/*.mjs. `tools/translations/<language>.json` translates
+commands and settings of web/**/*.mjs. `tools/translations/<language>.json` translates
 whole sentences, so a changed English one is missing there. With --check it writes nothing, and
 fails if a sentence has no translation, a translation no sentence, or a file is stale.
 """
@@ -76,7 +76,7 @@ def _texts() -> Iterator[tuple[str, Tree]]:
 
 
 def _features() -> Iterator[str]:
-    for file in sorted((ROOT / "web" / "features").glob("*.mjs")):
+    for file in sorted((ROOT / "web").rglob("*.mjs")):
         yield file.read_text(encoding="utf-8")
 
 

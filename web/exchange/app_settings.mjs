@@ -5,7 +5,7 @@
 import { app } from '../../../scripts/app.js'
 import { call, send } from '../lib/backend.mjs'
 import { offerPrompt } from './convert.mjs'
-import { textKeywords } from '../lib/picture.mjs'
+import { textKeywords } from './png_texts.mjs'
 import { widgetOf } from '../lib/links.mjs'
 import { addRecipe, asOneStep, middle, setValues } from '../lib/recipe.mjs'
 import { said } from '../lib/sentences.mjs'

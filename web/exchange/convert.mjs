@@ -1,7 +1,7 @@
 // Offers to convert workflows of the official extension; the original is never touched.
 import { app } from '../../../scripts/app.js'
 import { call } from '../lib/backend.mjs'
-import { closeOffer, showChanges, showOffer } from '../lib/convert_dialog.mjs'
+import { closeOffer, showChanges, showOffer } from './convert_dialog.mjs'
 import { litegraph } from '../lib/faces.mjs'
 import { t } from '../lib/text.mjs'
 

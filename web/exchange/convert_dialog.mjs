@@ -1,6 +1,6 @@
 // The offer to convert a workflow, and the list of what a conversion changed.
-import { said } from './sentences.mjs'
-import { t } from './text.mjs'
+import { said } from '../lib/sentences.mjs'
+import { t } from '../lib/text.mjs'
 
 /**
  * @param {string} tag

@@ -1,6 +1,6 @@
 // The ways to the dialog that chooses a model, a LoRA or another file: command and menu.
 import { app } from '../../../scripts/app.js'
-import { openBrowser } from '../lib/browser_dialog.mjs'
+import { openBrowser } from './browser_dialog.mjs'
 import { listInputs } from '../lib/choices.mjs'
 import { allNodes, widgetOf } from '../lib/graph.mjs'
 import { t } from '../lib/text.mjs'

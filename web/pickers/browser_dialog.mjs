@@ -1,13 +1,13 @@
 // The dialog that lists what a server has: grouped by family, with a search, by mouse or keys.
-import { catalogOf, onCatalog } from './catalogs.mjs'
-import { choicesOf, chosenIn, listInputs, mayBeNone, NONE } from './choices.mjs'
-import { make } from './elements.mjs'
-import { FileList, matches, rowWords } from './file_list.mjs'
-import { serverRef, widgetOf } from './graph.mjs'
-import { asOneStep, setValues } from './recipe.mjs'
-import { t } from './text.mjs'
+import { catalogOf, onCatalog } from '../lib/catalogs.mjs'
+import { choicesOf, chosenIn, listInputs, mayBeNone, NONE } from '../lib/choices.mjs'
+import { make } from '../lib/elements.mjs'
+import { FileList, matches, rowWords } from '../lib/file_list.mjs'
+import { serverRef, widgetOf } from '../lib/graph.mjs'
+import { asOneStep, setValues } from '../lib/recipe.mjs'
+import { t } from '../lib/text.mjs'
 
-/** @typedef {import('./choices.mjs').Choice} Choice */
+/** @typedef {import('../lib/choices.mjs').Choice} Choice */
 
 /** @type {(() => void) | null} */
 let listsChanged = null
@@ -29,7 +29,7 @@ function shownInputs(node) {
 
 /**
  * @param {Choice} choice
- * @param {import('./catalogs.mjs').Entry | undefined} model
+ * @param {import('../lib/catalogs.mjs').Entry | undefined} model
  */
 function groupOf(choice, model) {
   if (choice.rank === 2) return t('browser.unfit', { model: model?.name ?? '' })

@@ -1,8 +1,8 @@
 // A field to type in on top of the menus of our combos on the classic canvas: the front end has
 // one only for menus without labels of their own, and takes what is typed for its shortcuts.
-import { make } from './elements.mjs'
-import { litegraph } from './faces.mjs'
-import { t } from './text.mjs'
+import { make } from '../lib/elements.mjs'
+import { litegraph } from '../lib/faces.mjs'
+import { t } from '../lib/text.mjs'
 
 const FEW = 5 // entries that need no search
 

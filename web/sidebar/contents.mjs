@@ -1,23 +1,23 @@
 // What the chosen server has, in the sidebar: by kind, with one search, to drag onto the canvas.
-import { ageText } from './amounts.mjs'
-import { catalogOf, known, renewCatalog } from './catalogs.mjs'
-import { allChoices } from './choices.mjs'
+import { ageText } from '../lib/amounts.mjs'
+import { catalogOf, known, renewCatalog } from '../lib/catalogs.mjs'
+import { allChoices } from '../lib/choices.mjs'
 import { isDragging, makeDraggable, onDragEnd } from './dragging.mjs'
-import { button, make } from './elements.mjs'
-import { FileList, matches, rowWords } from './file_list.mjs'
+import { button, make } from '../lib/elements.mjs'
+import { FileList, matches, rowWords } from '../lib/file_list.mjs'
 import { addEntry } from './placing.mjs'
-import { nameOf, refOf } from './sidebar_servers.mjs'
-import { fixOf, gradeOf } from './status_words.mjs'
-import { t } from './text.mjs'
+import { nameOf, refOf } from './server_list.mjs'
+import { fixOf, gradeOf } from '../lib/status_words.mjs'
+import { t } from '../lib/text.mjs'
 import { upload } from './uploads.mjs'
 
 const ACCEPTED = '.ckpt,.ckpt-tensordata'
 
 /**
- * @typedef {import('./choices.mjs').Mark} Mark
- * @typedef {import('./choices.mjs').Choice & { mark: Mark }} Item
- * @typedef {import('./sidebar_servers.mjs').Server} Server
- * @typedef {import('./status_words.mjs').Status} Status
+ * @typedef {import('../lib/choices.mjs').Mark} Mark
+ * @typedef {import('../lib/choices.mjs').Choice & { mark: Mark }} Item
+ * @typedef {import('./server_list.mjs').Server} Server
+ * @typedef {import('../lib/status_words.mjs').Status} Status
  */
 
 /** @type {[name: string, marks: Mark[]][]} */
@@ -188,7 +188,7 @@ export class Contents {
   }
 
   /**
-   * @param {import('./catalogs.mjs').Catalog | undefined} catalog
+   * @param {import('../lib/catalogs.mjs').Catalog | undefined} catalog
    * @param {string} count
    */
   drawFoot(catalog, count) {
@@ -204,7 +204,7 @@ export class Contents {
   }
 
   /**
-   * @param {import('./catalogs.mjs').Catalog | undefined} catalog
+   * @param {import('../lib/catalogs.mjs').Catalog | undefined} catalog
    * @param {'' | 'nothing' | 'empty' | 'all'} what is empty
    */
   drawEmpty(catalog, what) {
@@ -214,7 +214,7 @@ export class Contents {
   }
 
   /**
-   * @param {import('./catalogs.mjs').Catalog | undefined} catalog
+   * @param {import('../lib/catalogs.mjs').Catalog | undefined} catalog
    * @returns {string} why nothing at all is listed
    */
   whyEmpty(catalog) {

@@ -1,7 +1,7 @@
 // Servers that announce themselves on the local network, each with a button to add it.
-import { call } from './backend.mjs'
-import { button, make } from './elements.mjs'
-import { t } from './text.mjs'
+import { call } from '../lib/backend.mjs'
+import { button, make } from '../lib/elements.mjs'
+import { t } from '../lib/text.mjs'
 
 const ROUND_S = 5
 const ROUNDS = 13 // servers on Linux announce themselves once a minute, and answer no question

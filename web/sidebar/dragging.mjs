@@ -1,6 +1,6 @@
 // Entries of the sidebar on their way to the canvas: what the mouse would do, and the drop.
-import { make } from './elements.mjs'
-import { canvasPlace, nodeBelow, screenBox } from './faces.mjs'
+import { make } from '../lib/elements.mjs'
+import { canvasPlace, nodeBelow, screenBox } from '../lib/faces.mjs'
 import { placeEntry, targetOf, wordsFor } from './placing.mjs'
 
 const CONTAINER = '#graph-canvas-container'

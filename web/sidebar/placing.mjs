@@ -1,17 +1,17 @@
 // What an entry of a server's list becomes on the canvas: a value of a node, or a node of its own.
 import { app } from '../../../scripts/app.js'
-import { chosenIn, listInputs, markOf, NONE } from './choices.mjs'
-import { serverRef, upstream, widgetOf } from './graph.mjs'
-import { addRecipe, asOneStep, middle, setValues } from './recipe.mjs'
-import { t } from './text.mjs'
+import { chosenIn, listInputs, markOf, NONE } from '../lib/choices.mjs'
+import { serverRef, upstream, widgetOf } from '../lib/graph.mjs'
+import { addRecipe, asOneStep, middle, setValues } from '../lib/recipe.mjs'
+import { t } from '../lib/text.mjs'
 
 const STEP = 40 // px between nodes that would lie on each other
 const GAP = 60 // px between a new node and the one that it feeds
 const TITLE = 30
 
 /**
- * @typedef {import('./choices.mjs').Mark} Mark
- * @typedef {import('./graph.mjs').ServerRef} ServerRef
+ * @typedef {import('../lib/choices.mjs').Mark} Mark
+ * @typedef {import('../lib/graph.mjs').ServerRef} ServerRef
  * @typedef {{ mark: Mark, value: string, name: string, server: ServerRef }} Entry server: null
  *   for the default one
  * @typedef {{ node: any, input: string, kind: 'value' | 'link' | 'canvas' }} Target node: null for
@@ -228,7 +228,7 @@ function addNode(entry, place) {
   }
   const values = 'saved' in server ? { saved_server: server.saved } : server
   const nodes = [{ id: 'server', type: 'DTServer', values }, part]
-  const links = /** @type {import('./recipe.mjs').Link[]} */ ([['server', 0, 'entry', 'server']])
+  const links = /** @type {import('../lib/recipe.mjs').Link[]} */ ([['server', 0, 'entry', 'server']])
   const [source, loader] = addRecipe({ nodes, links }, [place[0], place[1] - TITLE])
   const moved = loader.pos[0] - place[0] // the column of DT Server
   source.pos = [source.pos[0] - moved, source.pos[1]]

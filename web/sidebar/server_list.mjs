@@ -1,9 +1,9 @@
 // The sidebar's list of servers: how each is, which one counts, and the form that changes one.
 // Secrets go in and never come back.
 import { app } from '../../../scripts/app.js'
-import { BackendError, call } from './backend.mjs'
+import { BackendError, call } from '../lib/backend.mjs'
 import { discovered } from './discovered.mjs'
-import { button, make } from './elements.mjs'
+import { button, make } from '../lib/elements.mjs'
 import {
   acceptCertificate,
   ASKING,
@@ -12,15 +12,15 @@ import {
   fixOf,
   gradeOf,
   lineOf,
-} from './status_words.mjs'
-import { words } from './strip.mjs'
-import { t } from './text.mjs'
+} from '../lib/status_words.mjs'
+import { words } from '../lib/strip.mjs'
+import { t } from '../lib/text.mjs'
 
 const OWN_AUTHORITY = 'TLS, own authority'
 const TLS_MODES = ['automatic', 'TLS', 'TLS, system certificates', OWN_AUTHORITY, 'plain text']
 
 /**
- * @typedef {import('./status_words.mjs').Status} Status
+ * @typedef {import('../lib/status_words.mjs').Status} Status
  * @typedef {{
  *   name: string, address: string, tls: string, fingerprint: string, ca_file?: string,
  *   secret: 'stored' | 'environment' | 'none', default: boolean, builtin: boolean
@@ -29,7 +29,7 @@ const TLS_MODES = ['automatic', 'TLS', 'TLS, system certificates', OWN_AUTHORITY
 
 /**
  * @param {Server} server
- * @returns {NonNullable<import('./graph.mjs').ServerRef>} in the form that the backend takes
+ * @returns {NonNullable<import('../lib/graph.mjs').ServerRef>} in the form that the backend takes
  */
 export function refOf(server) {
   const { name, builtin, address, tls, fingerprint, ca_file = '' } = server

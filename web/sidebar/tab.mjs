@@ -1,14 +1,14 @@
 // The sidebar tab: servers, what each has, and files on their way to them.
 import { app } from '../../../scripts/app.js'
 import { onCatalog } from '../lib/catalogs.mjs'
-import { listenToDrops } from '../lib/dragging.mjs'
+import { listenToDrops } from './dragging.mjs'
 import { make } from '../lib/elements.mjs'
-import { Contents } from '../lib/sidebar_contents.mjs'
-import { nameOf, ServerCards } from '../lib/sidebar_servers.mjs'
-import { UploadRows } from '../lib/sidebar_uploads.mjs'
+import { Contents } from './contents.mjs'
+import { nameOf, ServerCards } from './server_list.mjs'
+import { UploadRows } from './upload_list.mjs'
 import { t } from '../lib/text.mjs'
-import { listenToUploads } from '../lib/uploads.mjs'
-import { renewDefinitions } from './refresh.mjs'
+import { listenToUploads } from './uploads.mjs'
+import { renewDefinitions } from '../features/refresh.mjs'
 
 /** @type {Tab | null} */
 let open = null

@@ -1,13 +1,13 @@
 // What the sidebar tells of uploads: how far each is, how it ended.
-import { bytesText, timeLeft } from './amounts.mjs'
-import { known } from './catalogs.mjs'
-import { button, make } from './elements.mjs'
-import { t } from './text.mjs'
+import { bytesText, timeLeft } from '../lib/amounts.mjs'
+import { known } from '../lib/catalogs.mjs'
+import { button, make } from '../lib/elements.mjs'
+import { t } from '../lib/text.mjs'
 import { cancel, dismiss, hasEnded, onUploads, speedOf, tryAgain, uploads } from './uploads.mjs'
 
 /** @typedef {import('./uploads.mjs').Upload} Upload */
 
-/** @type {import('./catalogs.mjs').Kind[]} */
+/** @type {import('../lib/catalogs.mjs').Kind[]} */
 const KINDS = ['models', 'loras', 'controls', 'upscalers', 'face_restorers', 'embeddings']
 
 /**

@@ -1,9 +1,9 @@
 // Files on their way to servers, one after the other, whoever looks on.
 import { app } from '../../../scripts/app.js'
 import { api } from '../../../scripts/api.js'
-import { BackendError, call, stream } from './backend.mjs'
-import { said } from './sentences.mjs'
-import { t } from './text.mjs'
+import { BackendError, call, stream } from '../lib/backend.mjs'
+import { said } from '../lib/sentences.mjs'
+import { t } from '../lib/text.mjs'
 
 const EVENT = 'drawthingsnodes.upload'
 const RATE_OVER_MS = 5000
@@ -12,7 +12,7 @@ const RATE_OVER_MS = 5000
  * @typedef {'asking' | 'waiting' | 'receiving' | 'sending' | 'hashing' | 'done' | 'failed'
  *   | 'cancelled'} Phase receiving: by ComfyUI; sending: on to the server
  * @typedef {{
- *   id: string, file: File, server: import('./graph.mjs').ServerRef, serverName: string,
+ *   id: string, file: File, server: import('../lib/graph.mjs').ServerRef, serverName: string,
  *   phase: Phase, sent: number, total: number, sentence: string, mayTryAgain: boolean,
  *   overwrite: boolean, samples: [at: number, sent: number][], abort: AbortController
  * }} Upload
@@ -48,7 +48,7 @@ export function hasEnded(upload) {
 /**
  * Send files to a server; asks the user before one there is overwritten.
  * @param {File[]} files
- * @param {import('./graph.mjs').ServerRef} server
+ * @param {import('../lib/graph.mjs').ServerRef} server
  * @param {string} serverName for people
  */
 export async function upload(files, server, serverName) {
