@@ -377,8 +377,6 @@ class ModelMetadata:
 
     def __init__(self, server: Any) -> None:
         """`server` is a DrawThingsClient, a Client, or an address."""
-        from ..api.drawthings_client import DrawThingsClient
-
         if isinstance(server, str):
             server = DrawThingsClient(server)
         self._client: Client = server.clients[0] if isinstance(server, DrawThingsClient) else server
