@@ -27,7 +27,8 @@ class DTServer(io.ComfyNode):
                     "address",
                     default=DEFAULT_ADDRESS,
                     tooltip="Host name or IP address, with :port if it is not 7859. Several "
-                    "equal servers, with commas between, share the work.",
+                    "equal servers, with commas between, share the work. tls:// or plain:// "
+                    "before it does what the field below does.",
                 ),
                 io.Combo.Input(
                     "tls",

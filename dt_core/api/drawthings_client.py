@@ -44,7 +44,9 @@ def profile_of(
         return ServerProfile(address, TlsMode.PLAIN)
     if ssl_cert_path:
         return ServerProfile(address, TlsMode.AUTHORITY, ca_file=os.fspath(ssl_cert_path))
-    return ServerProfile(address, TlsMode.SYSTEM if verify_ssl else TlsMode.TLS)
+    if verify_ssl:
+        return ServerProfile(address, TlsMode.SYSTEM)
+    return ServerProfile(address, TlsMode.AUTOMATIC if "://" in address else TlsMode.TLS)
 
 
 class DrawThingsClient:
@@ -53,10 +55,11 @@ class DrawThingsClient:
         with DrawThingsClient("my-mac.local:7859") as client:
             images = client.generate_image("a lighthouse", ImageGenerationConfig(MODEL))
 
-    `server_address` is "host", "host:port", "[IPv6]:port", or several with commas; without
-    one DRAWTHINGS_SERVER counts, else localhost:7859. TLS is used, with the certificate that
-    the server showed first; `insecure` is plain TCP, `verify_ssl` asks for a certificate of
-    a system authority, `ssl_cert_path` is a PEM file with an authority to trust.
+    `server_address` is "host", "host:port", "[IPv6]:port", or several with commas, with
+    "tls://" or "plain://" before it to choose that; without one DRAWTHINGS_SERVER counts,
+    else localhost:7859. TLS is used, with the certificate that the server showed first;
+    `insecure` is plain TCP, `verify_ssl` asks for a certificate of a system authority,
+    `ssl_cert_path` is a PEM file with an authority to trust.
     `shared_secret` is the server's password, by default DRAWTHINGS_SECRET.
     `enable_compression` has no effect: servers refuse compressed messages.
 

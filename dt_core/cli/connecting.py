@@ -21,13 +21,11 @@ _MODES = {
 
 def profile_of(options: argparse.Namespace) -> ServerProfile:
     """Which server, and how far it is trusted. Raises SettingsError."""
-    default = default_profile() if options.server is None else ServerProfile(options.server)
-    tls = _MODES[options.tls] if options.tls else default.tls
-    if options.ca_file:
-        tls = TlsMode.AUTHORITY
+    tls = TlsMode.AUTHORITY if options.ca_file else _MODES[options.tls or "automatic"]
+    named = default_profile() if options.server is None else None
     return ServerProfile(
-        ",".join(default.addresses),
-        tls,
+        ",".join(named.addresses) if named else options.server,
+        named.tls if named and tls is TlsMode.AUTOMATIC else tls,
         options.secret_name,
         options.fingerprint or "",
         options.ca_file or "",

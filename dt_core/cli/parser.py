@@ -151,7 +151,7 @@ def _server(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add(
         "--server",
-        metavar="HOST[:PORT]",
+        metavar="[tls://|plain://]HOST[:PORT]",
         help="several with commas share the work (default: DRAWTHINGS_SERVER, localhost:7859)",
     )
     add("--tls", choices=_TLS, help="default: automatic; TLS where the server speaks it")

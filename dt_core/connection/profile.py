@@ -9,10 +9,22 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..errors import SettingsError
+from ..text import Template
 
 DEFAULT_PORT = 7859
 DEFAULT_ADDRESS = f"localhost:{DEFAULT_PORT}"
 ADDRESS_VARIABLE = "DRAWTHINGS_SERVER"
+
+_NO_SCHEME = Template(
+    "no_address_scheme",
+    "'{address}' is not a server address: before the host only tls:// or plain:// may stand, "
+    "once for all servers.",
+)
+_IN_THE_ENVIRONMENT = Template("server_of_the_environment", "In {variable}: {why}")
+_SCHEME_AND_MODE = Template(
+    "address_scheme_and_tls_mode",
+    "'{address}' and \"{mode}\" contradict each other: leave out one of them.",
+)
 
 _BRACKETED = re.compile(r"\[(?P<host>[0-9A-Fa-f:.%]+)\](?::(?P<port>\d+))?")
 _PLAIN = re.compile(r"(?P<host>[A-Za-z0-9_.-]+)(?::(?P<port>\d+))?")
@@ -33,9 +45,14 @@ class TlsMode(Enum):
     """TLS with a certificate that the authority in `ca_file` signed."""
 
 
+_SCHEMES = {"tls": TlsMode.TLS, "plain": TlsMode.PLAIN}
+
+
 @dataclass(frozen=True, slots=True)
 class ServerProfile:
     """A server by address ("host", "host:port" or "[IPv6]:port"; port 7859 if left out).
+
+    Before the address "tls://" or "plain://" chooses `tls` where that is automatic.
 
     `address` may be several with commas between: equal servers that share the work. It
     then holds the first, and `others` the rest.
@@ -46,8 +63,8 @@ class ServerProfile:
     TlsMode.AUTHORITY. `certificate_name` ("host:port") is whom an authority must vouch for, by
     default the address.
 
-    Raises SettingsError for an address or fingerprint that cannot be, and for an own
-    authority without a file.
+    Raises SettingsError for an address or fingerprint that cannot be, for a scheme that
+    contradicts `tls`, and for an own authority without a file.
     """
 
     address: str = DEFAULT_ADDRESS
@@ -61,7 +78,9 @@ class ServerProfile:
     port: int = field(init=False, compare=False, repr=False, default=DEFAULT_PORT)
 
     def __post_init__(self) -> None:
-        first, *others = [part for part in self.address.split(",") if part.strip()] or [""]
+        address, tls = _by_scheme(self.address, self.tls)
+        object.__setattr__(self, "tls", tls)
+        first, *others = [part for part in address.split(",") if part.strip()] or [""]
         host, port = _split(first)
         spelled = dict.fromkeys(_spelled(*_split(other)) for other in others)
         spelled.pop(_spelled(host, port), None)
@@ -116,6 +135,19 @@ class ServerProfile:
             return False
 
 
+def _by_scheme(address: str, tls: TlsMode) -> tuple[str, TlsMode]:
+    """The address without its scheme, and the mode that both say."""
+    scheme, separator, rest = address.strip().partition("://")
+    if not separator:
+        return address, tls
+    mode = _SCHEMES.get(scheme.lower())
+    if mode is None or "://" in rest:
+        raise SettingsError(_NO_SCHEME(address=address))
+    if tls is not TlsMode.AUTOMATIC and (tls is TlsMode.PLAIN) != (mode is TlsMode.PLAIN):
+        raise SettingsError(_SCHEME_AND_MODE(address=address, mode=tls.value))
+    return rest, mode if tls is TlsMode.AUTOMATIC else tls
+
+
 def _split(address: str) -> tuple[str, int]:
     text = address.strip()
     match = _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text)
@@ -139,17 +171,13 @@ def _spelled(host: str, port: int) -> str:
 
 
 def default_profile() -> ServerProfile:
-    """The server of DRAWTHINGS_SERVER ("[tls://|plain://]host[:port]"), else localhost:7859.
+    """The server of DRAWTHINGS_SERVER, else localhost:7859. Raises SettingsError.
 
     The secret is the one of DRAWTHINGS_SECRET, if set.
     """
-    text = os.environ.get(ADDRESS_VARIABLE, "").strip()
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        return ServerProfile(text or DEFAULT_ADDRESS)
-    modes = {"tls": TlsMode.TLS, "plain": TlsMode.PLAIN}
-    if scheme.lower() not in modes:
+    try:
+        return ServerProfile(os.environ.get(ADDRESS_VARIABLE, "").strip() or DEFAULT_ADDRESS)
+    except SettingsError as error:
         raise SettingsError(
-            f"{ADDRESS_VARIABLE}={text!r}: start it with tls:// or plain://, or write host:port."
-        )
-    return ServerProfile(rest, modes[scheme.lower()])
+            _IN_THE_ENVIRONMENT(variable=ADDRESS_VARIABLE, why=error.text)
+        ) from None

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from drawthings.dt_core import DrawThingsClient
+from drawthings.dt_core.cli import connecting
+from drawthings.dt_core.cli.parser import parse
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode, default_profile
 from drawthings.dt_core.connection.secret_store import SecretStore
 from drawthings.dt_core.errors import SecretRejected, SettingsError
@@ -66,6 +69,30 @@ def test_the_environment_names_the_default_server(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DRAWTHINGS_SERVER", "https://box")
     with pytest.raises(SettingsError, match="DRAWTHINGS_SERVER"):
         default_profile()
+
+
+def test_a_scheme_before_the_address_chooses_tls_wherever_an_address_is_read() -> None:
+    assert ServerProfile("plain://box") == ServerProfile("box", TlsMode.PLAIN)
+    assert ServerProfile(" TLS://box:1, other ") == ServerProfile("box:1,other", TlsMode.TLS)
+    assert ServerProfile("tls://box", TlsMode.SYSTEM).tls is TlsMode.SYSTEM
+    by_option = parse(["ping", "--server", "plain://box", "--tls", "automatic"])
+    assert connecting.profile_of(by_option) == ServerProfile("box", TlsMode.PLAIN)
+    assert DrawThingsClient("plain://box").profile == ServerProfile("box", TlsMode.PLAIN)
+    assert DrawThingsClient("box").profile == ServerProfile("box", TlsMode.TLS)
+
+
+@pytest.mark.parametrize("address", ["http://box", "plain://tls://box", "box,plain://other"])
+def test_no_other_scheme_and_none_in_the_middle(address: str) -> None:
+    with pytest.raises(SettingsError, match="not a server address"):
+        ServerProfile(address)
+
+
+@pytest.mark.parametrize("mode", [TlsMode.TLS, TlsMode.SYSTEM])
+def test_a_scheme_that_contradicts_the_mode_is_no_guess(mode: TlsMode) -> None:
+    with pytest.raises(SettingsError, match="contradict"):
+        ServerProfile("plain://box", mode)
+    with pytest.raises(SettingsError, match="contradict"):
+        DrawThingsClient("tls://box", insecure=True)
 
 
 def test_a_secret_comes_from_the_environment_first_then_the_file(
