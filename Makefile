@@ -1,5 +1,7 @@
 # Everything a developer runs. Whatever a target needs and does not find, it installs into
-# .build; nothing outside the checkout is touched.
+# .build. Outside the checkout only `make test` and `make system` touch anything: as root, or with a
+# sudo that asks for no password, they install Chromium, flatc, HAProxy and a font from the packages
+# of Debian or Ubuntu; elsewhere they name what is missing, and the tests concerned are skipped.
 
 PYTHON ?= python3
 VENV := .build/venv
@@ -8,7 +10,7 @@ NPM := .build/npm
 TYPES := .build/types
 
 .DEFAULT_GOAL := help
-.PHONY: help venv comfyui-install lint lint-python lint-web format test test-fast test-core \
+.PHONY: help system venv comfyui-install lint lint-python lint-web format test test-fast test-core \
 	test-nodes test-comfy test-browser demo comfyui bench clean
 
 help:
@@ -23,9 +25,13 @@ help:
 	@echo "make bench      measure the client against floors and a peer, write docs/performance.md"
 	@echo "make fuzz       damaged input for every reader, FUZZ_SECONDS for each"
 	@echo "make docs       the documentation as a site, in .build/site"
+	@echo "make system     what the tests need of the system's packages"
 	@echo "make clean      remove all that these left behind"
 
 # --- environments
+
+system:
+	@tools/system_packages.sh
 
 venv: $(VENV)/stamp
 
@@ -85,7 +91,7 @@ test-browser: comfyui-install
 test-versions: venv
 	$(PY) -m tools.versions
 
-test: lint docs test-nodes
+test: system lint docs test-nodes
 	$(PY) -m pytest tests/core tests/matrix tests/package tests/deploy tests/comfy tests/browser
 
 # --- the product at work
