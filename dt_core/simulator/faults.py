@@ -55,8 +55,13 @@ KINDS: Mapping[str, _Kind] = MappingProxyType(
         ),
         "unset_signposts": _Kind("send signposts without an arm"),
         "unknown_values": _Kind("send enum values, fields and signposts of a later version"),
-        "cut": _Kind("cut a picture's data off", {"keep": 0.5, "codec": "fpzip"}),
-        "flip": _Kind("damage bytes of a picture", {"place": 0.5, "count": 16, "codec": "fpzip"}),
+        "cut": _Kind(
+            "cut a picture's data off, of fpzip near its beginning", {"keep": 0.5, "codec": "fpzip"}
+        ),
+        "flip": _Kind(
+            "damage bytes of a picture, of fpzip the first ones",
+            {"place": 0.5, "count": 16, "codec": "fpzip"},
+        ),
         "dims": _Kind("claim another shape of a picture", {"dims": [1, 65536, 65536, 3]}),
         "nan": _Kind("put NaN into a picture", {"share": 1.0}),
         "shrink": _Kind("make a picture smaller than the others", {"by": 8}),

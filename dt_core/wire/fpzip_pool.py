@@ -29,7 +29,15 @@ from numpy.typing import NDArray
 
 from ..errors import TensorError
 
-__all__ = ["INSTALL_FPZIP", "Pool", "at_once", "decode_payload", "shutdown", "warm_up"]
+__all__ = [
+    "INSTALL_FPZIP",
+    "Pool",
+    "at_once",
+    "decode_payload",
+    "process_ids",
+    "shutdown",
+    "warm_up",
+]
 
 INSTALL_FPZIP = (
     "Install fpzip (rms-fpzip on Python 3.14), or start the server with --no-response-compression."
@@ -417,5 +425,6 @@ def at_once() -> int:
 _pool = Pool()
 decode_payload = _pool.decode
 warm_up = _pool.warm_up
+process_ids = _pool.process_ids
 shutdown = _pool.shutdown
 atexit.register(shutdown)

@@ -13,7 +13,7 @@ import pytest
 from google.protobuf import descriptor_pb2
 
 ROOT = Path(__file__).resolve().parents[3]
-SCHEMA = ROOT / "dt_core" / "_wire" / "schema.binpb"
+SCHEMA = ROOT / "dt_core" / "wire" / "schema.binpb"
 
 # Fills every field of every message of our module, and reads it back.
 ROUND_TRIPS = """
