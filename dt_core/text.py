@@ -36,11 +36,13 @@ def said(text: str | None) -> str:
 class Template:
     """One English sentence, or part of one, with {holes}; `key` names it in every language.
 
-    Raises ValueError where another template has the key.
+    With `capital` it begins with a capital letter, whatever fills its first hole. Raises
+    ValueError where another template has the key.
     """
 
     key: str
     english: str
+    capital: bool = False
 
     def __post_init__(self) -> None:
         if TEMPLATES.setdefault(self.key, self) is not self:
@@ -69,7 +71,8 @@ class Text:
     values: Mapping[str, Filling] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return _HOLE.sub(lambda hole: _english(self.values[hole[1]]), self.template.english)
+        said = _HOLE.sub(lambda hole: _english(self.values[hole[1]]), self.template.english)
+        return said[:1].upper() + said[1:] if self.template.capital else said
 
     def __hash__(self) -> int:
         return hash(str(self))

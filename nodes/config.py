@@ -14,12 +14,14 @@ from ..dt_core.request.resolved import GenerationRequest, resolve
 from ..dt_core.settings import app_json
 from ..dt_core.settings.configuration import Configuration
 from ..dt_core.settings.options import Options
+from ..dt_core.text import Text
 from . import gather
 from .host import compat, sockets
-from .running import run
+from .running import reporting
 from .servers import lists
+from .titles import titled
 
-_SOURCE = "DT Config"
+_SOURCE = titled("DTConfig", "DT Config")
 _SIZE = ("start_width", "start_height")
 
 
@@ -97,13 +99,13 @@ class DTConfig(io.ComfyNode):
         lora_stack: tuple[Lora, ...] = (),
         control_stack: tuple[Control, ...] = (),
     ) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             config = _read(configuration)
             dropped = ["loras", "controls"]
             dropped += [] if use_size else _SIZE
             dropped += [] if use_seed else ["seed"]
             dropped += [] if use_model else ["model"]
-            chosen = (options or Options()).then(config.without(*dropped), _SOURCE)
+            chosen = (options or Options()).then(config.without(*dropped), _SOURCE())
             loras = tuple(Lora(row.file, row.weight, row.mode) for row in config["loras"])
             controls = resolve(GenerationRequest(config)).controls
             return io.NodeOutput(
@@ -133,12 +135,12 @@ class DTConfigExport(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: ModelChoice, **inputs: Any) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             text, notes = written({"model": model, **inputs})
-            return io.NodeOutput(text, ui=run.notes_ui(notes))
+            return io.NodeOutput(text, ui=reporting.notes_ui(notes))
 
 
-def written(inputs: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+def written(inputs: Mapping[str, Any]) -> tuple[str, tuple[Text, ...]]:
     """The app's JSON for the inputs of a sampler, and sentences on it.
 
     Raises SettingsError or RequestError.

@@ -15,10 +15,16 @@ from ..dt_core.request.resolved import GenerationRequest
 from ..dt_core.settings.choices import Sampler
 from ..dt_core.settings.configuration import Configuration
 from ..dt_core.settings.options import Options
+from ..dt_core.text import Template, Text
 from .host import convert, sockets
 from .inputs import setting_input
 
-OPTIONS_SOURCE = "The options connected to the sampler"
+OPTIONS_SOURCE = Template("options_of_sampler", "The options connected to the sampler")
+_NO_SPEECH = Template(
+    "no_speech",
+    "Speech cannot be sent: avatar models need it as features that only the app's own encoder "
+    "makes. Disconnect audio; the avatar then moves without speech.",
+)
 
 
 def inputs() -> list[Any]:
@@ -111,16 +117,13 @@ def batch(
     mask: Any = None,
     options: Options | None = None,
     audio: Any = None,
-) -> tuple[Batch, tuple[str, ...]]:
+) -> tuple[Batch, tuple[Text, ...]]:
     """What these inputs ask for, and sentences about options that overrode fields.
 
     Raises SettingsError or RequestError.
     """
     if audio is not None:
-        raise RequestError(
-            "Speech cannot be sent: avatar models need it as features that only the app's own "
-            "encoder makes. Disconnect audio; the avatar then moves without speech."
-        )
+        raise RequestError(_NO_SPEECH())
     (model,) = sockets.checked((model,), ModelChoice, "DT Model Loader")
     settings = Configuration(
         model=model.model,
@@ -137,7 +140,7 @@ def batch(
         settings = settings.replace(shift=shift, resolution_dependent_shift=False)
     chosen = Options(settings)
     if options is not None:
-        chosen = Options(settings, options.notes).then(options.settings, OPTIONS_SOURCE)
+        chosen = Options(settings, options.notes).then(options.settings, OPTIONS_SOURCE())
     request = GenerationRequest(
         settings=chosen.settings,
         prompt=positive or "",
@@ -157,7 +160,7 @@ def masks(mask: Any) -> tuple[Mask, ...]:
     return convert.mask_to_masks(mask)
 
 
-def request(**inputs: Any) -> tuple[GenerationRequest, tuple[str, ...]]:
+def request(**inputs: Any) -> tuple[GenerationRequest, tuple[Text, ...]]:
     """The first request of `batch`, and its sentences."""
     whole, notes = batch(**inputs)
     return whole.at(0), notes

@@ -8,8 +8,11 @@ from comfy_api.latest import io
 
 from ..dt_core.pictures import crops, masks
 from ..dt_core.pictures.values import Size
+from ..dt_core.text import Template
 from .host import compat, convert, sockets
-from .running import run
+from .running import reporting
+
+_CANVAS = Template("canvas_size", "The canvas is {size} px now.")
 
 
 def _px(input_id: str, tooltip: str, default: int = 0, maximum: int = 8192) -> Any:
@@ -70,7 +73,7 @@ class DTMask(io.ComfyNode):
         cls, soft: bool, repaint: Any = None, fill: Any = None, keep: Any = None
     ) -> io.NodeOutput:
         areas = [None if area is None else _layers(area) for area in (repaint, fill, keep)]
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             return io.NodeOutput(masks.batch(*areas, soft=soft))
 
 
@@ -112,7 +115,7 @@ class DTOutpaint(io.ComfyNode):
         cls, image: Any, left: int, top: int, right: int, bottom: int, feather: int
     ) -> io.NodeOutput:
         border = crops.Border(left, top, right, bottom)
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             made = [
                 crops.outpaint(picture, border, feather)
                 for picture in convert.image_to_pictures(image)
@@ -125,7 +128,7 @@ class DTOutpaint(io.ComfyNode):
             areas,
             size.width,
             size.height,
-            ui=run.facts_ui((f"The canvas is {size} px now.",)),
+            ui=reporting.facts_ui((_CANVAS(size=str(size)),)),
         )
 
 
@@ -185,7 +188,7 @@ class DTInpaintCrop(io.ComfyNode):
         context_share: float,
         feather: int,
     ) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             parts = crops.crop_all(
                 convert.image_to_pictures(image),
                 convert.mask_to_masks(mask),
@@ -225,6 +228,6 @@ class DTInpaintStitch(io.ComfyNode):
 
     @classmethod
     def execute(cls, stitch: tuple[crops.Crop, ...], image: Any) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             whole = crops.stitch_all(stitch, convert.image_to_pictures(image))
         return io.NodeOutput(convert.values_to_image(whole))

@@ -8,7 +8,7 @@ from ..dt_core.connection.profile import ServerProfile
 from ..dt_core.request.parts import ModelChoice
 from .host import compat, sockets
 from .inputs import file_input, listed_input
-from .running import run
+from .running import reporting
 from .servers import lists, stored
 
 
@@ -48,12 +48,12 @@ class DTModelLoader(io.ComfyNode):
     def execute(
         cls, model: str, model_file: str = "", server: ServerProfile | None = None
     ) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             profile = server or stored.default_profile()
         return io.NodeOutput(ModelChoice(profile, model_file.strip() or model))
 
     @classmethod
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Without a DT Server the default one counts, so it belongs to the key."""
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             return repr(stored.default_profile())

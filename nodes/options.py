@@ -13,12 +13,14 @@ from ..dt_core.settings.table import Kind, setting
 from ..dt_core.settings.themes import Theme
 from .host import compat, sockets
 from .inputs import chosen_file, file_input, for_setting, listed_input, setting_input
-from .running import run
+from .running import reporting
 from .servers import lists
+from .titles import titled
 
 CATEGORY = f"{sockets.CATEGORY}/options"
 
 AUTOMATIC = "automatic"
+_TITLES = {theme: titled(theme.node_id, theme.title) for theme in themes.THEMES}
 _ON_OFF = {AUTOMATIC: None, "on": True, "off": False}
 _AUTOMATIC_TOOLTIP = (
     "Whether shift follows the size of the picture. Automatic: unless the sampler's shift is set."
@@ -111,7 +113,7 @@ class OptionsNode(io.ComfyNode):
 
     @classmethod
     def execute(cls, options: Options | None = None, **widgets: Any) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             shown = {name: _widget(name) for name in cls.theme.settings}
             values = {
                 name: _value(
@@ -122,7 +124,7 @@ class OptionsNode(io.ComfyNode):
                 for name, widget in shown.items()
             }
             chosen = themes.counting({k: v for k, v in values.items() if v is not None})
-            return io.NodeOutput((options or Options()).then(chosen, cls.theme.title))
+            return io.NodeOutput((options or Options()).then(chosen, _TITLES[cls.theme]()))
 
 
 class DTGuidanceOptions(OptionsNode):

@@ -7,9 +7,10 @@ from comfy_api.latest import io
 from ..dt_core.models.families import family_of_file
 from ..dt_core.request import prompt_syntax
 from ..dt_core.request.parts import ModelChoice
+from ..dt_core.text import Text
 from .host import compat, sockets
 from .inputs import listed_input
-from .running import run
+from .running import reporting
 from .servers import lists
 
 
@@ -65,10 +66,10 @@ class DTPrompt(io.ComfyNode):
         if embedding != lists.NONE:
             text = prompt_syntax.with_keyword(text, embedding)
         notes = _notes(text, model) if model is not None else ()
-        return io.NodeOutput(text, ui=run.notes_ui(notes))
+        return io.NodeOutput(text, ui=reporting.notes_ui(notes))
 
 
-def _notes(text: str, choice: ModelChoice) -> tuple[str, ...]:
+def _notes(text: str, choice: ModelChoice) -> tuple[Text, ...]:
     """By what the server told before; nobody is asked here."""
     catalog = lists.catalog(choice.server)
     known = catalog.model(choice.model) if catalog else None

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..dt_core.request.parts import Reference, numbered
 from .host import compat, convert, sockets
-from .running import run
+from .running import reporting
 
 ROWS = ("", "_2", "_3", "_4")
 
@@ -69,7 +69,9 @@ class DTKontextReference(io.ComfyNode):
                     for picture in convert.image_to_pictures(pictures)
                 )
         lines = numbered(references, after_image=after_image)
-        return io.NodeOutput(tuple(references), "\n".join(lines), ui=run.facts_ui(lines))
+        return io.NodeOutput(
+            tuple(references), "\n".join(map(str, lines)), ui=reporting.facts_ui(lines)
+        )
 
 
 def _picture(key: str) -> Any:

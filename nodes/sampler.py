@@ -13,7 +13,7 @@ from ..dt_core.request.parts import ModelChoice
 from ..dt_core.request.resolved import resolve
 from . import gather
 from .host import compat, convert, sockets
-from .running import run
+from .running import reporting, run
 from .servers import lists
 
 NO_VIDEO = "DT Sampler made still pictures, so there is no video: take the output image."
@@ -79,7 +79,7 @@ class DTSampler(io.ComfyNode):
 
     @classmethod
     async def execute(cls, model: ModelChoice, **inputs: Any) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             batch, notes = gather.batch(model=model, **inputs)
             plan = partial(batches.plan, batch)
             result = await run.generate(model.server, batch.at(0), plan, cls.hidden.unique_id)
@@ -96,5 +96,5 @@ class DTSampler(io.ComfyNode):
             result.seeds,
             compat.blocked(NO_ALPHA) if rgba is None else rgba,
             _generations(model, result),
-            ui=run.notes_ui(notes),
+            ui=reporting.notes_ui(notes),
         )

@@ -10,13 +10,15 @@ from comfy_api.latest import io
 
 from ..dt_core import metadata
 from ..dt_core.metadata import Generation
+from ..dt_core.text import Template, Text
 from .host import compat, convert, sockets
-from .running import run
+from .running import reporting
 
 PREFIX = "DrawThings"
-WHICH_SEED = (
+WHICH_SEED = Template(
+    "which_seed",
     "The pictures are not as many as the sampler made, so it is not known which is which: "
-    "their files tell no seed to the app."
+    "their files tell no seed to the app.",
 )
 
 
@@ -70,7 +72,7 @@ class DTSaveImage(io.ComfyNode):
             file = f"{name.replace('%batch_num%', str(index))}_{number + index:05}_.png"
             (folder / file).write_bytes(metadata.encode(pixels, texts, one))
             saved.append({"filename": file, "subfolder": subfolder, "type": "output"})
-        return io.NodeOutput(ui={"images": saved, **(run.notes_ui(notes) or {})})
+        return io.NodeOutput(ui={"images": saved, **(reporting.notes_ui(notes) or {})})
 
 
 def _texts(prompt: Any, more: Mapping[str, Any] | None) -> dict[str, str]:
@@ -81,7 +83,7 @@ def _texts(prompt: Any, more: Mapping[str, Any] | None) -> dict[str, str]:
 
 def _matched(
     made: tuple[Generation, ...], count: int
-) -> tuple[list[Generation | None], tuple[str, ...]]:
+) -> tuple[list[Generation | None], tuple[Text, ...]]:
     """What made each of `count` pictures, and a sentence where that is not quite known."""
     if not made:
         return [None] * count, ()
@@ -89,4 +91,4 @@ def _matched(
         return [*made], ()
     if len(set(made)) == 1:  # frames of a video
         return [made[0]] * count, ()
-    return [made[0].without_seed()] * count, (WHICH_SEED,)
+    return [made[0].without_seed()] * count, (WHICH_SEED(),)

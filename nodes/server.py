@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..dt_core.connection.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
 from .host import compat, sockets
-from .running import run
+from .running import reporting
 from .servers import stored
 
 AS_ABOVE = "as above"
@@ -96,7 +96,7 @@ class DTServer(io.ComfyNode):
         saved_server: str = AS_ABOVE,
         ca_file: str = "",
     ) -> io.NodeOutput:
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             if saved_server not in (AS_ABOVE, ""):
                 return io.NodeOutput(stored.named(saved_server))
             profile = ServerProfile(

@@ -13,7 +13,7 @@ from ..dt_core.settings.configuration import Configuration
 from ..dt_core.settings.options import Options
 from .host import compat, convert, sockets
 from .inputs import chosen_file, file_input, listed_input
-from .running import run
+from .running import reporting, run
 from .servers import lists
 
 FACTORS = {"native": upscale.NATIVE, "2": 2, "4": 4}
@@ -96,9 +96,9 @@ class DTUpscale(io.ComfyNode):
             FACTORS[factor],
             chosen_file(face_restoration, face_restoration_file),
         )
-        with run.errors_in_words():
+        with reporting.errors_in_words():
             first, plan = upscale.first(pictures, wish), partial(upscale.plan, pictures, wish)
             result = await run.generate(model.server, first, plan, cls.hidden.unique_id)
         finished = upscale.finished(result.pictures, result.numbers, result.plan)
         notes = result.notes
-        return io.NodeOutput(convert.pictures_to_image(finished), ui=run.notes_ui(notes))
+        return io.NodeOutput(convert.pictures_to_image(finished), ui=reporting.notes_ui(notes))

@@ -1,9 +1,10 @@
 """Write locales/: every text that a user sees, in each language. `python -m tools.build_locales`.
 
-English is where the text is used: in the nodes' definitions, in web/text/*.json, and in the
-commands and settings of web/**/*.mjs. `tools/translations/<language>.json` translates
-whole sentences, so a changed English one is missing there. With --check it writes nothing, and
-fails if a sentence has no translation, a translation no sentence, or a file is stale.
+English is where the text is used: in the nodes' definitions, in the templates of dt_core and
+nodes, in web/text/*.json, and in the commands and settings of web/**/*.mjs.
+`tools/translations/<language>.json` translates whole sentences, so a changed English one is
+missing there. With --check it writes nothing, and fails if a sentence has no translation, a
+translation no sentence, or a file is stale.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ TRANSLATIONS = ROOT / "tools" / "translations"
 LOCALES = ROOT / "locales"
 LANGUAGES = ("zh", "ja")
 SECTION = "drawthingsnodes"
+SENTENCES = "sentences"  # of the backend, by the keys of their templates
 PREFIX = "drawthingsnodes."
 
 _STRING = r"'((?:[^'\\]|\\.)*)'"
@@ -35,12 +37,13 @@ _HOLE = re.compile(r"\{\w+\}")
 Tree = dict[str, Any]
 
 
-def english(nodes: list[dict[str, Any]]) -> dict[str, Tree]:
-    """The four files of English, by name without ending."""
+def english(nodes: list[dict[str, Any]], templates: Mapping[str, str]) -> dict[str, Tree]:
+    """The four files of English, by name without ending; `templates` by their keys."""
+    texts = dict(_texts())
     return {
         "nodeDefs": {node["id"]: _node(node) for node in nodes},
         "main": {
-            SECTION: dict(_texts()),
+            SECTION: {**texts, SENTENCES: {**texts.get(SENTENCES, {}), **templates}},
             "settingsCategories": {name: name for name in sorted(set(_categories()))},
         },
         "settings": dict(_settings()),
@@ -170,9 +173,9 @@ def complaints(texts: Mapping[str, Tree]) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    from .node_texts import read
+    from .node_texts import read, read_sentences
 
-    texts = english(read())
+    texts = english(read(), read_sentences())
     if arguments != ["--check"]:
         for path, content in files(texts).items():
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ _CHECK_FOLDER = "dt_core/preflight"
 # The first argument of these is something else than the sentence.
 _SENTENCE_AT = {"Refused": 1}
 _BLOCK = re.compile(r"(<!-- messages: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_HOLE = re.compile(r"\{(\w+)\}")
 _ESCAPED = re.compile(r"([\\`*_\[\]<>|{}])")
 
 
@@ -37,6 +38,7 @@ class _Source:
     tree: ast.Module
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
     texts: dict[str, ast.expr] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         bound: list[str] = []
@@ -46,6 +48,15 @@ class _Source:
                     self.functions[name] = node
                 case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
                     bound.append(name)
+                case ast.Assign(
+                    targets=[ast.Name(id=name)],
+                    value=ast.Call(
+                        func=ast.Name(id="Template"), args=[_, ast.Constant(value=str(english))]
+                    ),
+                ):
+                    self.templates[name] = _HOLE.sub(
+                        lambda hole: f"‹{hole[1].replace('_', ' ')}›", english
+                    )
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_text(value):
                     self.texts[name] = value
         self.texts = {name: text for name, text in self.texts.items() if bound.count(name) == 1}
@@ -150,6 +161,8 @@ def _sentences(node: ast.expr, source: _Source) -> Iterator[str]:
         case ast.IfExp(body=body, orelse=orelse):
             yield from _sentences(body, source)
             yield from _sentences(orelse, source)
+        case ast.Call(func=ast.Name(id=name)) if name in source.templates:
+            yield source.templates[name]
         case ast.Name(id=name) if name in source.texts:
             yield from _sentences(source.texts[name], source)
         case ast.Call(func=ast.Name(id=name)) if name in source.functions:

@@ -1,14 +1,18 @@
-"""What the nodes' definitions say, as plain data: for the locales and the help pages.
+"""What nodes say, as plain data: their definitions and sentences, for locales and help pages.
 
-The definitions need ComfyUI, so `read` asks ComfyUI's own Python, which runs this file.
+They need ComfyUI, so `read` and `read_sentences` ask ComfyUI's own Python, which runs this file.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
+import pkgutil
 import subprocess
 import sys
 import types
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ _MARK = "node texts: "  # ComfyUI writes to the same stream
 _SETTING = "drawthings_setting"  # names the row of the settings table
 _LISTED = "drawthings_list"  # marks combos of what a server has
 _STORED = {"saved_server"}  # combos of what a user has
+_ELSEWHERE = ("dt_core.api", "dt_core.cli", "dt_core.simulator")  # no page shows what they say
 
 
 def collect(nodes: list[Any]) -> list[dict[str, Any]]:
@@ -55,13 +60,42 @@ def _input(entry: Any) -> dict[str, Any]:
     }
 
 
+def sentences() -> dict[str, str]:
+    """The English of every template that our page may show, by key."""
+    for name in ("dt_core", "nodes"):
+        package = importlib.import_module(f"drawthings.{name}")
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            place = module.name.removeprefix("drawthings.")
+            if not place.startswith(_ELSEWHERE) and not place.endswith("__main__"):
+                importlib.import_module(module.name)
+    from drawthings.dt_core.text import TEMPLATES
+    from drawthings.nodes.exchange.official import our_nodes
+
+    our_nodes.shapes()  # makes the nodes' titles
+    return {key: template.english for key, template in TEMPLATES.items()}
+
+
 def read() -> list[dict[str, Any]]:
-    """The same from ComfyUI's Python."""
-    command = [sys.executable, "-m", "tools.comfyui", "python", str(Path(__file__).resolve())]
+    """What `collect` tells, from ComfyUI's Python."""
+    nodes: list[dict[str, Any]] = _told()["nodes"]
+    return nodes
+
+
+def read_sentences() -> dict[str, str]:
+    """What `sentences` tells, from ComfyUI's Python: nothing but the page's is loaded there."""
+    known: dict[str, str] = _told()["sentences"]
+    return known
+
+
+@lru_cache(maxsize=1)
+def _told() -> dict[str, Any]:
+    here = importlib.util.find_spec("comfy") is not None  # the tests of nodes run there
+    python = [sys.executable] if here else [sys.executable, "-m", "tools.comfyui", "python"]
+    command = [*python, str(Path(__file__).resolve())]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     line = next(line for line in done.stdout.splitlines() if line.startswith(_MARK))
-    nodes: list[dict[str, Any]] = json.loads(line.removeprefix(_MARK))
-    return nodes
+    told: dict[str, Any] = json.loads(line.removeprefix(_MARK))
+    return told
 
 
 def _main() -> None:
@@ -73,7 +107,7 @@ def _main() -> None:
     sys.modules["drawthings"] = pack
     from drawthings.nodes.node_list import NODES
 
-    print(_MARK + json.dumps(collect(NODES)))
+    print(_MARK + json.dumps({"nodes": collect(NODES), "sentences": sentences()}))
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ class Work:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was changed on the way to requests."""
-        return self.plan.notes
+        return tuple(map(str, self.plan.notes))
 
     def check(self) -> tuple[Resolved, tuple[str, ...]]:
         """The first request as it would be sent, and the warnings.

@@ -34,6 +34,7 @@ from ..models.catalog import Catalog
 from ..pictures.stack import Stack
 from ..request.message import build
 from ..request.resolved import GenerationRequest, Resolved, resolve
+from ..text import Text
 from ..wire import protobuf
 from .events import Event, Started
 from .job import AsyncEvents, Job
@@ -218,6 +219,10 @@ class Client:
 
         Raises RequestError for what must not be sent, ModelNotFound for an unknown model.
         """
+        resolved, warnings = self._checked(request)
+        return resolved, tuple(map(str, warnings))
+
+    def _checked(self, request: GenerationRequest) -> tuple[Resolved, tuple[Text, ...]]:
         try:
             catalog = self.catalog()
         except NoAnswer:
@@ -234,7 +239,7 @@ class Client:
         """
 
         def prepare() -> tuple[Started, Callable[[], Any]]:
-            resolved, warnings = self.prepare(request)
+            resolved, warnings = self._checked(request)
             message = build(resolved, secret=self._secret)
             method = protobuf.GENERATE_IMAGE
             call = self._connect().channel.unary_stream(
@@ -243,7 +248,8 @@ class Client:
             )
             # The job reads the messages: where gRPC does and fails, the call never ends.
             # No deadline: a queued or long generation is silent for minutes.
-            return Started(resolved, warnings), lambda: call(message)
+            started = Started(resolved, tuple(map(str, warnings)), warnings)
+            return started, lambda: call(message)
 
         return Job(prepare, self.profile, room, self._explained)
 

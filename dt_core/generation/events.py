@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import TensorError
 from ..pictures.pixels import WirePicture
 from ..request.resolved import Resolved
+from ..text import Text
 from ..wire.tensor import lend, read_header
 
 PREVIEW_LIMIT = 128 << 20  # bytes, decoded; of a film in 4K a fifth of it
@@ -33,10 +34,14 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The request passed all checks and is sent now; `warnings` are sentences for the user."""
+    """The request passed all checks and is sent now; `warnings` are sentences for the user.
+
+    `warning_texts` are the same with their templates and values.
+    """
 
     resolved: Resolved
     warnings: tuple[str, ...]
+    warning_texts: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,11 @@ said. Every check is one small function in `CHECKS`.
 
 from __future__ import annotations
 
+from functools import reduce
+
 from ..errors import RequestError
 from ..request.resolved import Resolved
+from ..text import Text, in_turn
 from . import controls, crashes, ignored, image_inputs, side_files
 from .findings import Check, Finding, Level
 
@@ -26,16 +29,16 @@ CHECKS: tuple[Check, ...] = (
 def check(resolved: Resolved) -> tuple[Finding, ...]:
     """All findings, errors first."""
     findings = [
-        Finding(level, function.__name__, sentence)
+        Finding(level, function.__name__, text)
         for function in CHECKS
-        for level, sentence in function(resolved)
+        for level, text in function(resolved)
     ]
     return tuple(sorted(findings, key=lambda finding: finding.level is not Level.ERROR))
 
 
-def refuse(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+def refuse(findings: tuple[Finding, ...]) -> tuple[Text, ...]:
     """The warnings' sentences. Raises RequestError with all errors, if there are any."""
-    errors = [finding.sentence for finding in findings if finding.level is Level.ERROR]
+    errors = [finding.text for finding in findings if finding.level is Level.ERROR]
     if errors:
-        raise RequestError(" ".join(errors))
-    return tuple(finding.sentence for finding in findings)
+        raise RequestError(reduce(in_turn, errors))
+    return tuple(finding.text for finding in findings)

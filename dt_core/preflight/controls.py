@@ -6,6 +6,7 @@ from ..models.catalog import ControlInfo
 from ..request.hints import EDGE_DETECTOR, IMAGE_PROMPTS, hint_name
 from ..request.parts import Control
 from ..request.resolved import Resolved
+from ..text import Template
 from . import facts
 from .findings import Check, Sentences, warning
 
@@ -14,6 +15,49 @@ _FROM_IMAGE_ONLY = frozenset({"inpaint", "ip2p"})
 _FROM_PICTURE_FIRST = frozenset({"tile", "blur", "gray", "lowquality"})
 _BLOCKS = frozenset({"ipadapterplus", "ipadapterfull", "ipadapterfaceidplus"})
 
+_DOES_NOTHING = Template(
+    "control_kind", "The control '{name}' of kind {kind} does nothing on the server."
+)
+_ON_INPUT = Template(
+    "control_on_input",
+    "The picture of the control '{name}' is ignored: it works on the input image.",
+)
+_MAP_OF_IMAGE = Template(
+    "control_map",
+    "The picture of the control '{name}' is ignored: with an input image the server computes the "
+    "{kind} map from that.",
+)
+_SECOND_PASS = Template(
+    "control_second_pass",
+    "The second pass of high resolution fix ignores the picture of the control '{name}': the "
+    "server computes the {kind} map from the first pass.",
+)
+_LACKS_INPUT = Template(
+    "control_lacks_input",
+    "The control '{name}' got no {kind} input: connect {wanted}, or it is skipped.",
+)
+_AN_IMAGE = Template("an_input_image", "an input image")
+_A_PICTURE = Template("a_picture", "a picture")
+_ENDS_FIRST = Template("control_ends", "The control '{name}' ends before it starts: it never acts.")
+_DOWN_SAMPLING = Template(
+    "down_sampling",
+    "The down sampling rate of the control '{name}' has no effect: it needs the kind tile, blur, "
+    "gray or low quality, an input image in place of a picture of its own, and a rate above 1.1.",
+)
+_NO_BLOCKS = Template(
+    "target_blocks",
+    "The target blocks of the control '{name}' have no effect: only IP adapters of SD v1 and SDXL "
+    "have them.",
+)
+_SEEN_BY_ALL = Template(
+    "prompts_seen_by_all",
+    "The pictures of all image prompts and references are seen by every one of {names}.",
+)
+_NO_CONTROL = Template(
+    "picture_without_control",
+    "A control picture without a control is ignored: {name} takes none by itself.",
+)
+
 
 def control_pictures(at: Resolved) -> Sentences:
     """A control without the picture that it works on, and pictures in vain."""
@@ -21,28 +65,16 @@ def control_pictures(at: Resolved) -> Sentences:
     for control, known, kind in facts.usable_controls(at):
         given = control.picture is not None
         if known.type == "controlnet" and kind in {"color", "audio"}:
-            yield warning(f"The control {known.name!r} of kind {kind} does nothing on the server.")
+            yield warning(_DOES_NOTHING(name=known.name, kind=kind))
         elif given and kind in _FROM_IMAGE_ONLY:
-            yield warning(
-                f"The picture of the control {known.name!r} is ignored: it works on the input "
-                "image."
-            )
+            yield warning(_ON_INPUT(name=known.name))
         elif given and image and _prefers_image(at, control, known, kind):
-            yield warning(
-                f"The picture of the control {known.name!r} is ignored: with an input image the "
-                f"server computes the {kind} map from that."
-            )
+            yield warning(_MAP_OF_IMAGE(name=known.name, kind=kind))
         elif given and _prefers_image(at, control, known, kind) and facts.hires_fix_acts(at):
-            yield warning(
-                f"The second pass of high resolution fix ignores the picture of the control "
-                f"{known.name!r}: the server computes the {kind} map from the first pass."
-            )
+            yield warning(_SECOND_PASS(name=known.name, kind=kind))
         elif not given and not _finds_input(at, known, kind, image):
-            wanted = "an input image" if kind in _FROM_IMAGE_ONLY else "a picture"
-            yield warning(
-                f"The control {known.name!r} got no {kind} input: connect {wanted}, or it is "
-                "skipped."
-            )
+            wanted = _AN_IMAGE() if kind in _FROM_IMAGE_ONLY else _A_PICTURE()
+            yield warning(_LACKS_INPUT(name=known.name, kind=kind, wanted=wanted))
 
 
 def _prefers_image(at: Resolved, control: Control, known: ControlInfo, kind: str) -> bool:
@@ -74,18 +106,11 @@ def _finds_input(at: Resolved, known: ControlInfo, kind: str, image: bool) -> bo
 def control_fields(at: Resolved) -> Sentences:
     for control, known, kind in facts.usable_controls(at):
         if control.start >= control.end:
-            yield warning(f"The control {known.name!r} ends before it starts: it never acts.")
+            yield warning(_ENDS_FIRST(name=known.name))
         if control.down_sampling_rate > 1 and not _is_down_sampled(at, control, kind):
-            yield warning(
-                f"The down sampling rate of the control {known.name!r} has no effect: it needs "
-                "the kind tile, blur, gray or low quality, an input image in place of a picture "
-                "of its own, and a rate above 1.1."
-            )
+            yield warning(_DOWN_SAMPLING(name=known.name))
         if control.target_blocks and known.type not in _BLOCKS:
-            yield warning(
-                f"The target blocks of the control {known.name!r} have no effect: only IP "
-                "adapters of SD v1 and SDXL have them."
-            )
+            yield warning(_NO_BLOCKS(name=known.name))
 
 
 def _is_down_sampled(at: Resolved, control: Control, kind: str) -> bool:
@@ -107,19 +132,14 @@ def image_prompts_share(at: Resolved) -> Sentences:
     }
     references = any(reference.weight > 0 for reference in at.request.references)
     if len(given) > 1 or (given and references):
-        names = ", ".join(repr(known.name) for _, known, _ in prompts)
-        yield warning(
-            f"The pictures of all image prompts and references are seen by every one of {names}."
-        )
+        yield warning(_SEEN_BY_ALL(names=[known.name for _, known, _ in prompts]))
 
 
 def pictures_without_control(at: Resolved) -> Sentences:
     """FLUX.1 Depth and Canny take a map without a control."""
     given = any(not control.file and control.picture for control in at.request.controls)
     if given and at.model is not None and facts.modifier(at) not in {"depth", "canny"}:
-        yield warning(
-            f"A control picture without a control is ignored: {at.model.name} takes none by itself."
-        )
+        yield warning(_NO_CONTROL(name=at.model.name))
 
 
 CHECKS: tuple[Check, ...] = (

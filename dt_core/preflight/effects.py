@@ -21,6 +21,7 @@ from ..request.resolved import GenerationRequest, Resolved, resolve
 from ..settings.choices import Sampler
 from ..settings.configuration import Configuration
 from ..settings.table import UNIT_PX
+from ..text import Template, Text
 from . import facts
 from .idle import CONTROL, IMAGE, LORA, MASK, NEGATIVE_PROMPT, REFERENCE, reasons
 
@@ -34,6 +35,10 @@ _OF_OPTIONS = ("num_frames", "refiner_model", "refiner_start")
 _WEIGHTS = re.compile(r"_(q\d+p|bf16|f16|fp16)(_svd)?\.ckpt$")
 _DOT = Picture(np.zeros((1, 1, 3), np.float32))  # stands for any picture
 _PATCH = Mask(np.ones((1, 1), np.float32))  # stands for any mask
+
+_ALONE = Template("reason_alone", "{why}.", capital=True)
+_WITH_LORA = Template("with_lora", "Use it with the LoRA {file}.")
+_HALF = Template("half_of_two", "It is one half of two: the server lacks the refiner {refiner}.")
 
 
 def chosen(
@@ -58,16 +63,13 @@ def chosen(
     return resolve(request, catalog)
 
 
-def idle(at: Resolved, unknown: frozenset[str] = frozenset()) -> dict[str, str]:
+def idle(at: Resolved, unknown: frozenset[str] = frozenset()) -> dict[str, Text]:
     """The settings, and INPUTS, without effect, with a sentence for each.
 
     `at` holds the values that are chosen: a setting may be idle for another one's value.
     Nothing is said because of what is in `unknown`, which only a run can tell.
     """
-    return {
-        name: f"{reason.why[:1].upper()}{reason.why[1:]}."
-        for name, reason in reasons(at, unknown).items()
-    }
+    return {name: _ALONE(why=reason.why) for name, reason in reasons(at, unknown).items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ class Recommendation:
 
     name: str
     settings: Mapping[str, Any]
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
 
 def recommended(at: Resolved) -> Recommendation | None:
@@ -100,13 +102,13 @@ def recommended(at: Resolved) -> Recommendation | None:
         settings.setdefault("num_frames", family.frames_rule.typical[0])
     used = {_stem(lora.file) for lora in at.loras}
     missing = [file for file in preset.lora_files if _stem(file) not in used] if preset else []
-    notes = [f"Use it with the LoRA {file}." for file in missing]
+    notes = [_WITH_LORA(file=file) for file in missing]
     refiner = _refiner_of(settings, at)
     if refiner is not None:
         settings["refiner_model"] = refiner
         if facts.lacks(at, refiner):
             del settings["refiner_model"]
-            notes.append(f"It is one half of two: the server lacks the refiner {refiner}.")
+            notes.append(_HALF(refiner=refiner))
     settings = _counting(settings, at)
     if not settings:
         return None

@@ -17,6 +17,7 @@ from ..request.resolved import Resolved
 from ..settings.choices import Sampler
 from ..settings.configuration import DEFAULTS, LoraSettings
 from ..settings.table import setting
+from ..text import Template, Text
 
 REFERENCE_MODIFIERS = frozenset(
     {"kontext", "kontext_kv", "qwenimage_edit_plus", "qwenimage_edit_2511"}
@@ -31,9 +32,23 @@ _NO_GUIDANCE = frozenset(
         Sampler.TCD_TRAILING,
     }
 )
-GUIDANCE_1 = "guidance is 1"
-ONLY_FROM_TEXT = "it works only without an input image, or with one at strength 1 and no mask"
+GUIDANCE_1 = Template("guidance_is_1", "guidance is 1")
+ONLY_FROM_TEXT = Template(
+    "only_from_text",
+    "it works only without an input image, or with one at strength 1 and no mask",
+)
 _SUBSTEP = frozenset({Sampler.EULER_A_SUBSTEP, Sampler.DPMPP_SDE_SUBSTEP})
+
+_UNKNOWN_FAMILY = Template("unknown_family", "an unknown family")
+_DISTILLED = Template(
+    "distilled_without_guidance", "{model} is a distilled model that runs without guidance"
+)
+_LORA_SWITCHES = Template("lora_switches_guidance", "the LoRA '{name}' switches guidance off")
+_SPEED_UP = Template("speed_up_is_on", "guidance embed speed-up is on")
+_NO_GUIDANCE_AT_ALL = Template("without_guidance", "{family} runs without guidance")
+_SAMPLER_SWITCHES = Template(
+    "sampler_switches_guidance", "the sampler {sampler} switches guidance off"
+)
 
 
 def chosen(at: Resolved, name: str) -> bool:
@@ -42,9 +57,9 @@ def chosen(at: Resolved, name: str) -> bool:
     return name in given and given[name] not in (setting(name).default, DEFAULTS[name])
 
 
-def family_name(version: str) -> str:
+def family_name(version: str) -> str | Text:
     found = family(version)
-    return found.name if found else version or "an unknown family"
+    return found.name if found else version or _UNKNOWN_FAMILY()
 
 
 def lacks(at: Resolved, file: str) -> bool:
@@ -165,29 +180,29 @@ def embeds_guidance(at: Resolved) -> bool:
     )
 
 
-def why_no_guidance(at: Resolved) -> str:
-    """Why no negative pass runs (docs/protocol.md 2.2, slot 5); "" if one does."""
+def why_no_guidance(at: Resolved) -> Text | None:
+    """Why no negative pass runs (docs/protocol.md 2.2, slot 5); None if one does."""
     settings, sampler = at.settings, at.settings["sampler"]
     if is_consistency(at):
-        return f"{model_name(at)} is a distilled model that runs without guidance"
+        return _DISTILLED(model=model_name(at))
     for _, lora in usable_loras(at):
         if lora.is_consistency_model:
-            return f"the LoRA {lora.name!r} switches guidance off"
+            return _LORA_SWITCHES(name=lora.name)
     if embeds_guidance(at):
-        return "guidance embed speed-up is on"
+        return _SPEED_UP()
     if at.family is not None and not at.family.supports("cfg"):
-        return f"{at.family.name} runs without guidance"
+        return _NO_GUIDANCE_AT_ALL(family=at.family.name)
     cascade = at.family is not None and at.family.supports("stage_2")
     if sampler in _NO_GUIDANCE and not (cascade and sampler in _SUBSTEP):
-        return f"the sampler {sampler.label} switches guidance off"
+        return _SAMPLER_SWITCHES(sampler=sampler.label)
     scales = [settings["guidance_scale"]]
     if modifier(at) == "editing":
         scales.append(settings["image_guidance_scale"])
     if at.family is not None and at.family.supports("svd_motion"):
         scales.append(settings["start_frame_cfg"])
     if all(abs(scale - 1) <= 0.001 for scale in scales):
-        return GUIDANCE_1
-    return ""
+        return GUIDANCE_1()
+    return None
 
 
 def masked(at: Resolved) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..request.resolved import Resolved
+from ..text import Text
 
 
 class Level(Enum):
@@ -20,16 +21,21 @@ class Finding:
 
     level: Level
     check: str
-    sentence: str
+    text: Text
+
+    @property
+    def sentence(self) -> str:
+        """The text in English."""
+        return str(self.text)
 
 
-Sentences = Iterator[tuple[Level, str]]
+Sentences = Iterator[tuple[Level, Text]]
 Check = Callable[[Resolved], Sentences]
 
 
-def error(sentence: str) -> tuple[Level, str]:
-    return Level.ERROR, sentence
+def error(text: Text) -> tuple[Level, Text]:
+    return Level.ERROR, text
 
 
-def warning(sentence: str) -> tuple[Level, str]:
-    return Level.WARNING, sentence
+def warning(text: Text) -> tuple[Level, Text]:
+    return Level.WARNING, text

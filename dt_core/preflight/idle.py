@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from ..models.families import FAMILIES, Family
 from ..request.resolved import Resolved
 from ..settings.choices import Sampler
-from ..settings.table import NOT_READ, SETTINGS, Kind, setting
+from ..settings.table import NOT_READ, SETTINGS, Kind, setting, title
 from ..settings.themes import SWITCHES
+from ..text import Template, Text
 from . import facts
 
 NEGATIVE_PROMPT, IMAGE, MASK = "negative_prompt", "image", "mask"
@@ -34,6 +35,22 @@ _OF_NEGATIVE_PASS = (
 _SCALES = ("guidance_scale", "image_guidance_scale", "start_frame_cfg")
 _HIRES = ("hires_fix", "hires_fix_start_width", "hires_fix_start_height", "hires_fix_strength")
 
+_NOT_USED = Template("not_used_by", "not used by {family}")
+_ONLY_WITH = Template("used_only_with", "used only with {setting}")
+_NO_EMBEDDED = Template("no_embedded_guidance", "{model} has no embedded guidance")
+_NOT_WHILE = Template("not_used_while", "not used while {setting} is on")
+_DISTILLED = Template("distilled", "{model} is a distilled model")
+_IS_ON = Template("is_on", "{setting} is on")
+_ONLY_TCD = Template("only_tcd", "used only by the samplers TCD and TCD Trailing")
+_ONLY_EDITING = Template("only_editing", "used only by models that edit by instruction")
+_NO_TEA_CACHE = Template("no_tea_cache", "{model} comes without TeaCache coefficients")
+_NO_REFINER = Template("refiner_not_used", "the refiner is not used with this model")
+_ONLY_WITH_IMAGE = Template("only_with_image", "used only with an image")
+_ONLY_WITH_MASK = Template("only_with_mask", "used only with a mask")
+_OUTSET = Template("outset_needs_blur", "a negative one is used only with {setting}")
+_NO_REFERENCES = Template("no_references", "{model} does not look at reference pictures")
+_ONLY_NOISE = Template("only_noise_counts", "at strength 1 only noise counts")
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -44,7 +61,7 @@ class Reason:
     """
 
     names: tuple[str, ...]
-    why: str
+    why: Text
     hangs_on: frozenset[str] = frozenset()
     told: bool = True
 
@@ -68,7 +85,9 @@ def reasons(at: Resolved, unknown: frozenset[str] = frozenset()) -> dict[str, Re
 Rule = Callable[[Resolved, Family], Iterator[Reason]]
 
 
-def _because(names: Iterable[str], why: str, *hangs_on: str, told: bool = True) -> Iterator[Reason]:
+def _because(
+    names: Iterable[str], why: Text, *hangs_on: str, told: bool = True
+) -> Iterator[Reason]:
     """One reason, which never stands in the way of what would lift it."""
     depends = frozenset(hangs_on)
     yield Reason(tuple(name for name in names if name not in depends), why, depends, told)
@@ -85,7 +104,7 @@ def _family(at: Resolved, family: Family) -> Iterator[Reason]:
         if not any(other.supports(key) for other in second):
             may = any(FAMILIES[version].supports(key) for version in family.refiner_versions)
             groups.setdefault((key, may), []).append(row.name)
-    why = f"not used by {family.name}"
+    why = _NOT_USED(family=family.name)
     for (_, by_refiner), names in groups.items():
         yield from _because(names, why, *(("refiner_model",) if by_refiner else ()))
     if family.supports("aesthetic_score"):  # the SDXL refiner as the model itself
@@ -109,14 +128,13 @@ def _switched_off(at: Resolved, _: Family) -> Iterator[Reason]:
         if not at.settings[switch]:
             text = setting(name).kind is Kind.STR
             told = text or switch == "upscaler"
-            yield from _because(
-                (name,), f"used only with {setting(switch).label}", switch, told=told
-            )
+            why = _ONLY_WITH(setting=title(switch))
+            yield from _because((name,), why, switch, told=told)
 
 
 def _without_guidance(at: Resolved, family: Family) -> Iterator[Reason]:
     why = facts.why_no_guidance(at)
-    if not why:
+    if why is None:
         return
     hangs_on = ["sampler", *_SCALES, "speed_up_with_guidance_embed", LORA]
     if facts.is_consistency(at) or not family.supports("cfg"):
@@ -127,7 +145,11 @@ def _without_guidance(at: Resolved, family: Family) -> Iterator[Reason]:
         yield from _because(("cfg_zero_star",), why, "cfg_zero_init_steps", *hangs_on)
     # With guidance of 1 it is the scale itself that would switch guidance on.
     maybe_embedded = family.supports("speed_up_with_guidance_embed") and at.model is None
-    if why != facts.GUIDANCE_1 and not facts.embeds_guidance(at) and not maybe_embedded:
+    if (
+        why.template is not facts.GUIDANCE_1
+        and not facts.embeds_guidance(at)
+        and not maybe_embedded
+    ):
         rest = [name for name in hangs_on if name not in _SCALES]
         yield from _because(_SCALES, why, *rest, told=False)
 
@@ -138,26 +160,23 @@ def _embedded_guidance(at: Resolved, family: Family) -> Iterator[Reason]:
         return
     if not at.model.guidance_embed:
         # A check of its own tells it, to those who switched it on.
-        yield from _because((speed_up,), f"{at.model.name} has no embedded guidance", told=False)
+        yield from _because((speed_up,), _NO_EMBEDDED(model=at.model.name), told=False)
     elif facts.embeds_guidance(at):
-        label = setting(speed_up).label
-        yield from _because(
-            ("guidance_embed",), f"not used while {label} is on", speed_up, told=False
-        )
+        why = _NOT_WHILE(setting=title(speed_up))
+        yield from _because(("guidance_embed",), why, speed_up, told=False)
 
 
 def _shift(at: Resolved, family: Family) -> Iterator[Reason]:
     switch = "resolution_dependent_shift"
     if family.supports(switch) and facts.is_consistency(at):
-        yield from _because((switch,), f"{facts.model_name(at)} is a distilled model", told=False)
+        yield from _because((switch,), _DISTILLED(model=facts.model_name(at)), told=False)
     elif facts.shift_is_computed(at):
-        yield from _because(("shift",), f"{setting(switch).label} is on", switch, told=False)
+        yield from _because(("shift",), _IS_ON(setting=title(switch)), switch, told=False)
 
 
 def _sampler(at: Resolved, _: Family) -> Iterator[Reason]:
     if at.settings["sampler"] not in {Sampler.TCD, Sampler.TCD_TRAILING}:
-        why = "used only by the samplers TCD and TCD Trailing"
-        yield from _because(("stochastic_sampling_gamma",), why, "sampler")
+        yield from _because(("stochastic_sampling_gamma",), _ONLY_TCD(), "sampler")
 
 
 def _model(at: Resolved, family: Family) -> Iterator[Reason]:
@@ -165,43 +184,40 @@ def _model(at: Resolved, family: Family) -> Iterator[Reason]:
         return
     if facts.modifier(at) != "editing":
         hangs_on = () if at.model.modifier else (LORA,)
-        why = "used only by models that edit by instruction"
-        yield from _because(("image_guidance_scale",), why, *hangs_on)
+        yield from _because(("image_guidance_scale",), _ONLY_EDITING(), *hangs_on)
     by_description = family.supports("tea_cache") and family.supports("causal_inference")
     if by_description and not at.model.description.get("tea_cache_coefficients"):
         names = [row.name for row in SETTINGS if row.families == "tea_cache"]
-        yield from _because(names, f"{at.model.name} comes without TeaCache coefficients")
+        yield from _because(names, _NO_TEA_CACHE(model=at.model.name))
 
 
 def _refiner(at: Resolved, _: Family) -> Iterator[Reason]:
     if at.settings["refiner_model"] and not facts.refiner_acts(at):
         # Why it does not is told by a check of its own.
-        why = "the refiner is not used with this model"
-        yield from _because(("refiner_start",), why, "refiner_model", told=False)
+        yield from _because(("refiner_start",), _NO_REFINER(), "refiner_model", told=False)
 
 
 def _without_image(at: Resolved, family: Family) -> Iterator[Reason]:
     if at.request.image is None:
         if not family.needs_image:
-            yield from _because(("strength",), "used only with an image", IMAGE, told=False)
-        yield from _because(("color_calibration",), "used only with an image", IMAGE)
+            yield from _because(("strength",), _ONLY_WITH_IMAGE(), IMAGE, told=False)
+        yield from _because(("color_calibration",), _ONLY_WITH_IMAGE(), IMAGE)
         # A mask alone is told by a check of its own.
-        yield from _because((MASK,), "used only with an image", IMAGE, told=False)
+        yield from _because((MASK,), _ONLY_WITH_IMAGE(), IMAGE, told=False)
     if at.request.image is None or at.request.mask is None:
         told = at.request.mask is None
-        why = "used only with a mask" if told else "used only with an image"
+        why = _ONLY_WITH_MASK() if told else _ONLY_WITH_IMAGE()
         yield from _because(_MASK_SETTINGS, why, IMAGE, MASK, told=told)
     elif at.settings["mask_blur_outset"] < 0 and at.settings["mask_blur"] <= 0:
-        yield from _because(
-            ("mask_blur_outset",), "a negative one is used only with Mask blur", "mask_blur"
-        )
+        why = _OUTSET(setting=title("mask_blur"))
+        yield from _because(("mask_blur_outset",), why, "mask_blur")
 
 
 def _hires_fix(at: Resolved, family: Family) -> Iterator[Reason]:
     if not family.supports("hires_fix") or family.supports("stage_2"):
         return  # sizes mean something else on Stable Cascade
     if not facts.on_text_path(at):
-        yield from _because(_HIRES, facts.ONLY_FROM_TEXT, "strength", IMAGE, MASK, told=False)
+        yield from _because(_HIRES, facts.ONLY_FROM_TEXT(), "strength", IMAGE, MASK, told=False)
 
 
 def _pictures(at: Resolved, _: Family) -> Iterator[Reason]:
@@ -209,11 +225,11 @@ def _pictures(at: Resolved, _: Family) -> Iterator[Reason]:
     if at.model is None:
         return
     if at.request.references and not facts.reads_references(at):
-        why = f"{at.model.name} does not look at reference pictures"
+        why = _NO_REFERENCES(model=at.model.name)
         yield from _because((REFERENCE,), why, LORA, CONTROL, told=False)
     if facts.image_is_lost(at):
         hangs_on = ("strength", "color_calibration", MASK, CONTROL, LORA)
-        yield from _because((IMAGE,), "at strength 1 only noise counts", *hangs_on, told=False)
+        yield from _because((IMAGE,), _ONLY_NOISE(), *hangs_on, told=False)
 
 
 _RULES: tuple[Rule, ...] = (

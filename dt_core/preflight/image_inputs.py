@@ -5,22 +5,47 @@ from __future__ import annotations
 from ..pictures import masks
 from ..request import frames
 from ..request.resolved import Resolved
+from ..text import Template
 from . import facts
 from .findings import Check, Sentences, warning
 
 _COARSE_PX = 32  # of LTX and HiDream O1; Stable Cascade, without a scale, is coarser still
 _WANTS_IMAGE = frozenset({"inpainting", "editing", "double", "qwenimage_layered"})
 
+_MASK_ALONE = Template("mask_needs_image", "The mask is ignored: a mask needs an image.")
+_MASK_EMPTY = Template(
+    "mask_empty",
+    "The mask marks nothing: the server repaints the whole picture at the given strength.",
+)
+_COARSE = Template(
+    "mask_cells",
+    "{name} reads masks in cells of about {size} px: thin parts of this one may vanish or shift.",
+)
+_FILL = Template(
+    "transparent_fill",
+    "Transparent results ignore the fill area of the mask: mark it for repainting instead.",
+)
+_EDITS_NOTHING = Template(
+    "edit_without_picture",
+    "{name} is an edit model and got no picture: connect an image or a reference.",
+)
+_NO_IMAGE = Template("run_without_image", "This run is made for {found} and got no image.")
+_STRENGTH_1 = Template(
+    "lower_strength", "At strength 1 the image has no effect: lower the strength."
+)
+_STARTS_FROM = Template("starts_from", "{name} starts from {taken} of the {given} pictures here.")
+_NO_REFERENCES = Template(
+    "references_ignored", "{name} does not look at reference pictures: they are ignored."
+)
+
 
 def mask_needs_image(at: Resolved) -> Sentences:
     if at.request.mask is None:
         return
     if at.request.image is None:
-        yield warning("The mask is ignored: a mask needs an image.")
+        yield warning(_MASK_ALONE())
     elif not at.request.mask.marks:
-        yield warning(
-            "The mask marks nothing: the server repaints the whole picture at the given strength."
-        )
+        yield warning(_MASK_EMPTY())
 
 
 def mask_alignment(at: Resolved) -> Sentences:
@@ -35,10 +60,7 @@ def mask_alignment(at: Resolved) -> Sentences:
     cells = codes.reshape(size.height // _COARSE_PX, _COARSE_PX, size.width // _COARSE_PX, -1)
     if (cells.min(axis=(1, 3)) == cells.max(axis=(1, 3))).all():
         return
-    yield warning(
-        f"{family.name} reads masks in cells of about {_COARSE_PX} px: thin parts of this one "
-        "may vanish or shift."
-    )
+    yield warning(_COARSE(name=family.name, size=_COARSE_PX))
 
 
 def mask_on_layers(at: Resolved) -> Sentences:
@@ -47,9 +69,7 @@ def mask_on_layers(at: Resolved) -> Sentences:
     if mask is None or mask.fill is None or at.request.image is None:
         return
     if facts.is_transparent(at) and bool((mask.fill >= 0.5).any()):
-        yield warning(
-            "Transparent results ignore the fill area of the mask: mark it for repainting instead."
-        )
+        yield warning(_FILL())
 
 
 def image_needed(at: Resolved) -> Sentences:
@@ -63,17 +83,14 @@ def image_needed(at: Resolved) -> Sentences:
     if found in facts.REFERENCE_MODIFIERS:
         edits = model.family is not None and model.family.supports("reference_images")
         if edits and not given and not any(control.picture for control in at.request.controls):
-            yield warning(
-                f"{model.name} is an edit model and got no picture: "
-                "connect an image or a reference."
-            )
+            yield warning(_EDITS_NOTHING(name=model.name))
     elif found in _WANTS_IMAGE:
-        yield warning(f"This run is made for {found.replace('_', ' ')} and got no image.")
+        yield warning(_NO_IMAGE(found=found.replace("_", " ")))
 
 
 def image_without_effect(at: Resolved) -> Sentences:
     if facts.image_is_lost(at):
-        yield warning("At strength 1 the image has no effect: lower the strength.")
+        yield warning(_STRENGTH_1())
 
 
 def frames_taken(at: Resolved) -> Sentences:
@@ -82,7 +99,7 @@ def frames_taken(at: Resolved) -> Sentences:
         return
     taken = frames.leading(at, given)
     if taken < given:
-        yield warning(f"{at.family.name} starts from {taken} of the {given} pictures here.")
+        yield warning(_STARTS_FROM(name=at.family.name, taken=taken, given=given))
 
 
 def references_without_effect(at: Resolved) -> Sentences:
@@ -90,7 +107,7 @@ def references_without_effect(at: Resolved) -> Sentences:
         return
     given = any(reference.weight > 0 for reference in at.request.references)
     if given and not facts.reads_references(at):
-        yield warning(f"{at.model.name} does not look at reference pictures: they are ignored.")
+        yield warning(_NO_REFERENCES(name=at.model.name))
 
 
 CHECKS: tuple[Check, ...] = (

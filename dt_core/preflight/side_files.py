@@ -4,11 +4,58 @@ from __future__ import annotations
 
 from ..request.resolved import Resolved
 from ..settings.choices import LoraMode
+from ..text import Template
 from . import facts
 from .findings import Check, Sentences, warning
 
 _SIDE_FILES = ("image_encoder", "preprocessor", "autoencoder")
 _FACE_PARSER = "parsenet_v1.0_f16.ckpt"
+
+_UNDESCRIBED = Template(
+    "not_described",
+    "The server has '{file}' but no description of it, and takes it for Stable Diffusion v1: "
+    "import it there.",
+)
+_SECOND_STAGE = Template(
+    "second_stage",
+    "{name} is the second stage of {first} and makes no picture of its own: choose that.",
+)
+_NO_LORA = Template(
+    "no_lora", "The server has no LoRA '{file}' or no description of it: it is skipped."
+)
+_LORA_FAMILY = Template(
+    "lora_family", "The LoRA '{name}' is for {family}, the model is {model}: it is skipped."
+)
+_WEIGHT_0 = Template("lora_weight_0", "The LoRA '{name}' has weight 0: it changes nothing.")
+_WEIGHT_RANGE = Template(
+    "lora_range", "The LoRA '{name}' is made for weights from {low} to {high}, and has {weight}."
+)
+_WHOLE_RUN = Template(
+    "lora_without_refiner",
+    "Without a refiner the LoRA '{name}' acts on the whole run, whatever its mode.",
+)
+_NO_CONTROL = Template("no_control", "The server has no control '{file}': it is skipped.")
+_CONTROL_FAMILY = Template(
+    "control_family", "The control '{name}' is for {family}, the model is {model}: it is skipped."
+)
+_CONTROL_WEIGHT = Template("control_weight", "The control '{name}' has weight {weight}: skipped.")
+_CONTROL_LACKS = Template(
+    "control_lacks_file", "The control '{name}' is skipped: the server lacks {missing}."
+)
+_UNION = Template(
+    "union_control",
+    "The union control '{name}' needs an input type: without one it is skipped.",
+)
+_NO_REFINER = Template("no_refiner", "The server has no refiner '{file}': it is ignored.")
+_REFINES_ITSELF = Template("refiner_is_model", "The refiner is the model itself: it is ignored.")
+_REFINER_FAMILY = Template(
+    "refiner_family",
+    "The refiner '{name}' is for {family} and does not fit {model}: it is ignored.",
+)
+_NO_UPSCALER = Template(
+    "no_upscaler", "The server has no upscaler '{upscaler}': nothing is enlarged."
+)
+_NO_FACES = Template("no_faces", "Faces are not restored: the server lacks {missing}.")
 
 
 def model_undescribed(at: Resolved) -> Sentences:
@@ -16,10 +63,7 @@ def model_undescribed(at: Resolved) -> Sentences:
     if at.catalog is None or at.model is not None or at.family is not None:
         return
     if at.catalog.browsable and at.catalog.has(file):
-        yield warning(
-            f"The server has {file!r} but no description of it, and takes it for Stable "
-            "Diffusion v1: import it there."
-        )
+        yield warning(_UNDESCRIBED(file=file))
 
 
 def second_stage(at: Resolved) -> Sentences:
@@ -28,10 +72,7 @@ def second_stage(at: Resolved) -> Sentences:
     for model in at.catalog.models:
         stages = model.description.get("stage_models")
         if isinstance(stages, list) and at.model.file in stages:
-            yield warning(
-                f"{at.model.name} is the second stage of {model.name} and makes no picture of "
-                "its own: choose that."
-            )
+            yield warning(_SECOND_STAGE(name=at.model.name, first=model.name))
             return
 
 
@@ -42,13 +83,14 @@ def loras_fit(at: Resolved) -> Sentences:
     for lora in at.loras:
         known = at.catalog.lora(lora.file)
         if known is None:
-            yield warning(
-                f"The server has no LoRA {lora.file!r} or no description of it: it is skipped."
-            )
+            yield warning(_NO_LORA(file=lora.file))
         elif at.model is not None and known.version not in versions:
             yield warning(
-                f"The LoRA {known.name!r} is for {facts.family_name(known.version)}, the model is "
-                f"{facts.family_name(at.model.version)}: it is skipped."
+                _LORA_FAMILY(
+                    name=known.name,
+                    family=facts.family_name(known.version),
+                    model=facts.family_name(at.model.version),
+                )
             )
 
 
@@ -56,20 +98,19 @@ def lora_weights(at: Resolved) -> Sentences:
     for lora, known in facts.usable_loras(at):
         low, high = known.lower_weight, known.upper_weight
         if lora.weight == 0:
-            yield warning(f"The LoRA {known.name!r} has weight 0: it changes nothing.")
+            yield warning(_WEIGHT_0(name=known.name))
         elif "weight" in known.description and not low <= lora.weight <= high:
             yield warning(
-                f"The LoRA {known.name!r} is made for weights from {low:g} to {high:g}, and has "
-                f"{lora.weight:g}."
+                _WEIGHT_RANGE(
+                    name=known.name, low=float(low), high=float(high), weight=float(lora.weight)
+                )
             )
 
 
 def lora_modes(at: Resolved) -> Sentences:
     names = [row.name for lora, row in facts.usable_loras(at) if lora.mode is not LoraMode.ALL]
     if names and not facts.refiner_acts(at):
-        yield warning(
-            f"Without a refiner the LoRA {names[0]!r} acts on the whole run, whatever its mode."
-        )
+        yield warning(_WHOLE_RUN(name=names[0]))
 
 
 def controls_fit(at: Resolved) -> Sentences:
@@ -79,25 +120,24 @@ def controls_fit(at: Resolved) -> Sentences:
     for control in at.controls:
         known = at.catalog.control(control.file)
         if known is None:
-            yield warning(f"The server has no control {control.file!r}: it is skipped.")
+            yield warning(_NO_CONTROL(file=control.file))
             continue
         sides = [known.description.get(key) for key in _SIDE_FILES]
         missing = [str(file) for file in sides if file and facts.lacks(at, str(file))]
         if at.model is not None and known.version != at.model.version:
             yield warning(
-                f"The control {known.name!r} is for {facts.family_name(known.version)}, the model "
-                f"is {facts.family_name(at.model.version)}: it is skipped."
+                _CONTROL_FAMILY(
+                    name=known.name,
+                    family=facts.family_name(known.version),
+                    model=facts.family_name(at.model.version),
+                )
             )
         elif control.weight <= 0:
-            yield warning(f"The control {known.name!r} has weight {control.weight:g}: skipped.")
+            yield warning(_CONTROL_WEIGHT(name=known.name, weight=float(control.weight)))
         elif missing:
-            yield warning(
-                f"The control {known.name!r} is skipped: the server lacks {', '.join(missing)}."
-            )
+            yield warning(_CONTROL_LACKS(name=known.name, missing=missing))
         elif at.model is not None and id(control) not in usable:
-            yield warning(
-                f"The union control {known.name!r} needs an input type: without one it is skipped."
-            )
+            yield warning(_UNION(name=known.name))
 
 
 def refiner(at: Resolved) -> Sentences:
@@ -106,13 +146,16 @@ def refiner(at: Resolved) -> Sentences:
         return  # another check tells of the family
     known = at.catalog.model(file) if at.catalog else None
     if facts.lacks(at, file):
-        yield warning(f"The server has no refiner {file!r}: it is ignored.")
+        yield warning(_NO_REFINER(file=file))
     elif file == at.settings["model"]:
-        yield warning("The refiner is the model itself: it is ignored.")
+        yield warning(_REFINES_ITSELF())
     elif known is not None and known.version not in at.family.refiner_versions:
         yield warning(
-            f"The refiner {known.name!r} is for {facts.family_name(known.version)} and does not "
-            f"fit {at.family.name}: it is ignored."
+            _REFINER_FAMILY(
+                name=known.name,
+                family=facts.family_name(known.version),
+                model=at.family.name,
+            )
         )
 
 
@@ -120,12 +163,12 @@ def post_processing(at: Resolved) -> Sentences:
     settings = at.settings
     upscaler = str(settings["upscaler"] or "")
     if upscaler and facts.lacks(at, upscaler):
-        yield warning(f"The server has no upscaler {upscaler!r}: nothing is enlarged.")
+        yield warning(_NO_UPSCALER(upscaler=upscaler))
     restorer = str(settings["face_restoration"] or "")
     if restorer:
         missing = [file for file in (restorer, _FACE_PARSER) if facts.lacks(at, file)]
         if missing:
-            yield warning(f"Faces are not restored: the server lacks {', '.join(missing)}.")
+            yield warning(_NO_FACES(missing=missing))
 
 
 CHECKS: tuple[Check, ...] = (

@@ -11,8 +11,19 @@ from dataclasses import dataclass, replace
 
 from ..pictures.masks import check_count
 from ..pictures.values import Mask, Picture, Size
+from ..text import Template, Text
 from . import frames, seeds
 from .resolved import GenerationRequest, Resolved
+
+_SOFT_MASK = Template("soft_mask", "Mask blur is off: a soft mask brings its own seam.")
+_FRAMES = Template("frames_in_place", "{family} makes {made} frames in place of {wanted}.")
+_FROM_FIRST = Template(
+    "starts_from_first", "{family} starts from the first of the {given} pictures here."
+)
+_FROM_SOME = Template(
+    "starts_from_some", "{family} starts from the first {taken} of the {given} pictures here."
+)
+_ONE_MASK = Template("one_mask", "A video takes one mask for all frames: the first.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,7 @@ class Plan:
     """
 
     requests: tuple[GenerationRequest, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     shown: tuple[Size, ...] = ()
 
 
@@ -61,7 +72,7 @@ def plan(batch: Batch, resolved: Resolved) -> Plan:
     seed, rounds = int(settings["seed"]), max(int(settings["batch_count"]), 1)
     mask = requests[0].mask
     if mask is not None and mask.soft and settings.explicit.get("mask_blur", 0) > 0:
-        notes.append("Mask blur is off: a soft mask brings its own seam.")
+        notes.append(_SOFT_MASK())
     numbered = [
         replace(request, settings=request.settings.replace(seed=seeds.following(seed, number)))
         for number in range(rounds)
@@ -70,7 +81,7 @@ def plan(batch: Batch, resolved: Resolved) -> Plan:
     return Plan(tuple(numbered), tuple(notes))
 
 
-def _video(batch: Batch, resolved: Resolved) -> tuple[list[GenerationRequest], list[str]]:
+def _video(batch: Batch, resolved: Resolved) -> tuple[list[GenerationRequest], list[Text]]:
     """One request that starts from all pictures."""
     notes = []
     request, family = batch.at(0), resolved.family
@@ -78,14 +89,15 @@ def _video(batch: Batch, resolved: Resolved) -> tuple[list[GenerationRequest], l
     wanted = request.settings.explicit.get("num_frames")
     made = frames.count(resolved)
     if wanted is not None and wanted != made:
-        notes.append(f"{family.name} makes {made} frames in place of {wanted}.")
+        notes.append(_FRAMES(family=family.name, made=made, wanted=wanted))
         request = replace(request, settings=request.settings.replace(num_frames=made))
     taken = frames.leading(resolved, len(batch.images))
     if taken < len(batch.images):
-        notes.append(
-            f"{family.name} starts from {'the first' if taken == 1 else f'the first {taken}'} of "
-            f"the {len(batch.images)} pictures here."
-        )
+        given = len(batch.images)
+        if taken == 1:
+            notes.append(_FROM_FIRST(family=family.name, given=given))
+        else:
+            notes.append(_FROM_SOME(family=family.name, taken=taken, given=given))
     if len(batch.masks) > 1:
-        notes.append("A video takes one mask for all frames: the first.")
+        notes.append(_ONE_MASK())
     return [replace(request, frames=batch.images[1:taken])], notes

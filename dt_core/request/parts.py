@@ -9,6 +9,12 @@ from enum import Enum
 from ..connection.profile import ServerProfile
 from ..pictures.values import Picture
 from ..settings.choices import ControlInputType, ControlMode, LoraMode
+from ..text import Template, Text
+
+_PICTURE = Template("picture_number", "Picture {number}: {name}")
+_SAMPLERS_IMAGE = Template("samplers_image", "the sampler's image")
+_REFERENCE = Template("reference_and_size", "{label}, {size} px")
+_UNNAMED = Template("a_reference", "a reference")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +102,15 @@ class Reference:
     label: str = ""
 
 
-def numbered(references: Sequence[Reference], *, after_image: bool) -> tuple[str, ...]:
+def numbered(references: Sequence[Reference], *, after_image: bool) -> tuple[Text, ...]:
     """A line for each picture that an edit model gets, by the number the server gives it.
 
     `after_image` says that the request has an image too: that one is Picture 1.
     """
-    names = ["the sampler's image"] if after_image else []
+    names = [_SAMPLERS_IMAGE()] if after_image else []
     names.extend(
-        f"{reference.label or 'a reference'}, {reference.picture.size} px"
+        _REFERENCE(label=reference.label or _UNNAMED(), size=str(reference.picture.size))
         for reference in references
         if reference.weight > 0
     )
-    return tuple(f"Picture {number}: {name}" for number, name in enumerate(names, 1))
+    return tuple(_PICTURE(number=number, name=name) for number, name in enumerate(names, 1))

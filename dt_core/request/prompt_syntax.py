@@ -11,12 +11,42 @@ from collections.abc import Iterator
 
 from ..models.catalog import Catalog, Embedding, Model
 from ..models.families import Family, family
+from ..text import Template, Text
 
 # With a letter before the colon: "(16:9)" is no weight.
 _WEIGHT = re.compile(r"\([^()]*[^\W\d_][^()]*:\s*[+-]?\d*\.?\d+\s*\)")
 _KEYWORD = re.compile(r"<([^<>\s:]+)>")
 _LORA = re.compile(r"<(?:lora|lyco|hypernet):[^<>]*>", re.IGNORECASE)
 _FOREIGN_EMBEDDING = re.compile(r"\bembedding:([\w.-]+)", re.IGNORECASE)
+
+_NO_WEIGHTS = Template(
+    "prompt_no_weights", "{model} knows no weights: '{words}' is read as plain text."
+)
+_CLIP_ONLY = Template(
+    "prompt_weight_of_clip",
+    "The weight in '{words}' acts on the CLIP part of {family} only; T5 reads it.",
+)
+_NO_INVERSIONS = Template(
+    "prompt_no_inversions", "{model} has no textual inversions: {words} is read as plain text."
+)
+_INVERSION_MISSING = Template(
+    "prompt_inversion_missing",
+    "The server has no textual inversion <{word}>: it is read as plain text.",
+)
+_INVERSION_FAMILY = Template(
+    "prompt_inversion_family",
+    "The textual inversion <{word}> is for {family}, the model is {model}: it does not act.",
+)
+_ONLY_IN_APP = Template(
+    "prompt_inversions_in_app",
+    "Textual inversions act in the Draw Things app; the stand-alone gRPCServerCLI reads them as "
+    "plain text.",
+)
+_LORA_IN_PROMPT = Template(
+    "prompt_lora",
+    "'{words}' is read as plain text: a LoRA is chosen beside the prompt, not in it.",
+)
+_FOREIGN = Template("prompt_embedding", "'{words}' is read as plain text: write <{word}>.")
 
 
 def keywords(prompt: str) -> tuple[str, ...]:
@@ -43,7 +73,7 @@ def understands_embeddings(version: str, model: Model | None = None) -> bool:
 
 def notes(
     prompt: str, version: str, catalog: Catalog | None = None, model: Model | None = None
-) -> tuple[str, ...]:
+) -> tuple[Text, ...]:
     """Sentences on what in the prompt the server does not do as it says.
 
     `model` refines what the version's family can do; it comes from the catalogue. A version
@@ -75,41 +105,37 @@ def _name(version: str, model: Model | None = None) -> str:
     return found.name if found else version
 
 
-def _weight_notes(prompt: str, version: str, model: Model | None) -> Iterator[str]:
+def _weight_notes(prompt: str, version: str, model: Model | None) -> Iterator[Text]:
     found = _WEIGHT.search(prompt)
     if found is None:
         return
     if not understands_weights(version, model):
-        yield f"{_name(version, model)} knows no weights: {found[0]!r} is read as plain text."
+        yield _NO_WEIGHTS(model=_name(version, model), words=found[0])
     elif (row := family(version)) is not None and row.supports("t5_text_encoder"):
-        yield f"The weight in {found[0]!r} acts on the CLIP part of {row.name} only; T5 reads it."
+        yield _CLIP_ONLY(words=found[0], family=row.name)
 
 
 def _embedding_notes(
     prompt: str, version: str, catalog: Catalog | None, model: Model | None
-) -> Iterator[str]:
+) -> Iterator[Text]:
     words = keywords(prompt)
     if words and not understands_embeddings(version, model):
-        shown = ", ".join(f"<{word}>" for word in words)
-        yield (f"{_name(version, model)} has no textual inversions: {shown} is read as plain text.")
+        shown = [f"<{word}>" for word in words]
+        yield _NO_INVERSIONS(model=_name(version, model), words=shown)
         return
     usable = False
     for word in words:
         rows = _embeddings(word, catalog)
         if not rows and catalog is not None and catalog.browsable:
-            yield f"The server has no textual inversion <{word}>: it is read as plain text."
+            yield _INVERSION_MISSING(word=word)
         elif rows and not any(_fits(row, version) for row in rows):
-            yield (
-                f"The textual inversion <{word}> is for {_name(rows[0].version)}, the model is "
-                f"{_name(version, model)}: it does not act."
+            yield _INVERSION_FAMILY(
+                word=word, family=_name(rows[0].version), model=_name(version, model)
             )
         else:
             usable = True
     if usable:
-        yield (
-            "Textual inversions act in the Draw Things app; the stand-alone gRPCServerCLI reads "
-            "them as plain text."
-        )
+        yield _ONLY_IN_APP()
 
 
 def _embeddings(word: str, catalog: Catalog | None) -> list[Embedding]:
@@ -122,10 +148,10 @@ def _fits(embedding: Embedding, version: str) -> bool:
     return row is None or embedding.version == version or embedding.version in row.refiner_versions
 
 
-def _foreign_notes(prompt: str) -> Iterator[str]:
+def _foreign_notes(prompt: str) -> Iterator[Text]:
     lora = _LORA.search(prompt)
     if lora is not None:
-        yield f"{lora[0]!r} is read as plain text: add LoRAs with DT LoRA."
+        yield _LORA_IN_PROMPT(words=lora[0])
     embedding = _FOREIGN_EMBEDDING.search(prompt)
     if embedding is not None:
-        yield f"{embedding[0]!r} is read as plain text: write <{embedding[1]}>."
+        yield _FOREIGN(words=embedding[0], word=embedding[1])

@@ -19,8 +19,18 @@ from ..pictures.pixels import WirePicture
 from ..pictures.values import Picture, Size
 from ..settings.choices import Sampler
 from ..settings.configuration import Configuration
+from ..text import Template, Text
 from .batches import Plan
 from .resolved import GenerationRequest, Resolved
+
+_NOTHING_CHOSEN = Template(
+    "nothing_to_enlarge_with",
+    "Nothing is chosen to enlarge or restore with: pick an upscaler or a face restoration, or a "
+    "SeedVR2 model.",
+)
+_BY_ITSELF = Template(
+    "enlarges_by_itself", "The model enlarges by itself: the upscaler is not used."
+)
 
 NATIVE = 0
 _RETURN: dict[str, Any] = {"strength": 0.0}
@@ -57,17 +67,14 @@ def plan(pictures: Sequence[Picture], wish: Upscaling, resolved: Resolved) -> Pl
     """
     restores = resolved.family is not None and resolved.family.kind == "upscaler"
     if not (restores or wish.upscaler or wish.face_restoration):
-        raise RequestError(
-            "Nothing is chosen to enlarge or restore with: pick an upscaler or a face "
-            "restoration, or a SeedVR2 model."
-        )
+        raise RequestError(_NOTHING_CHOSEN())
     settings = wish.settings.replace(batch_size=1, **(_RESTORE if restores else _RETURN))
     settings = settings.replace(face_restoration=wish.face_restoration)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     if not restores:
         settings = settings.replace(upscaler=wish.upscaler, upscaler_scale_factor=wish.factor)
     elif wish.upscaler:
-        notes = ("The model enlarges by itself: the upscaler is not used.",)
+        notes = (_BY_ITSELF(),)
         settings = settings.without("upscaler", "upscaler_scale_factor")
     shown = [_wanted(picture, wish.factor if restores else NATIVE) for picture in pictures]
     return Plan(

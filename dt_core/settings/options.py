@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..text import Filling, Template, Text
 from .configuration import Configuration
-from .table import setting
+from .table import title
+
+_REPLACED = Template("options_replaced", "{source} replaced earlier values of: {names}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +18,9 @@ class Options:
     """Settings beside the sampler's own, and sentences about what overrode what."""
 
     settings: Configuration = field(default_factory=Configuration)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
-    def then(self, later: Configuration | Mapping[str, Any], source: str) -> Options:
+    def then(self, later: Configuration | Mapping[str, Any], source: Filling) -> Options:
         """These options with `later` on top; `source` names where it comes from.
 
         In a mapping an empty text takes back the file or text chosen before; a
@@ -32,11 +35,11 @@ class Options:
             cleared = []
         before = self.settings.explicit
         replaced = [
-            setting(name).label
+            title(name)
             for name, value in {**dict.fromkeys(cleared), **later.explicit}.items()
             if name in before and before[name] != value
         ]
         notes = self.notes
         if replaced:
-            notes += (f"{source} replaced earlier values of: {', '.join(replaced)}.",)
+            notes += (_REPLACED(source=source, names=replaced),)
         return Options(self.settings.without(*cleared).merged(later), notes)

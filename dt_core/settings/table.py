@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 
 from ..errors import SettingsError
+from ..text import Template, Text
 from .choices import (
     Choice,
     ColorCalibration,
@@ -483,6 +484,12 @@ LORA_SETTINGS: tuple[Setting, ...] = (
 
 
 _BY_NAME = {row.name: row for row in SETTINGS}
+_TITLES = {row.name: Template(f"label_{row.name}", row.label) for row in SETTINGS}
+
+
+def title(name: str) -> Text:
+    """What people call a setting, for their sentences."""
+    return _TITLES[name]()
 
 
 def setting(name: str) -> Setting:

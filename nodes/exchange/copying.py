@@ -21,7 +21,7 @@ from ...dt_core.settings.table import setting
 from ..config import written
 from ..host import convert
 from ..node_list import NODES
-from ..running import run
+from ..running import reporting
 from ..servers import stored
 from . import recipe
 
@@ -191,7 +191,7 @@ class _Graph:
         self.unknown = kept
         try:
             result = node.execute(**inputs).args  # type: ignore[union-attr]
-        except run.Problem:  # a wrong value, in words
+        except reporting.Problem:  # a wrong value, in words
             raise
         except Exception as error:  # a required input is missing, or a stand-in does not fit
             raise _Unknown from error

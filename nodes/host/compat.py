@@ -12,6 +12,7 @@ import comfy.utils
 import folder_paths
 from comfy_api.latest import InputImpl, Types, io
 from comfy_execution.graph_utils import ExecutionBlocker
+from comfy_execution.utils import get_executing_context
 
 try:
     from server import PromptServer
@@ -81,6 +82,12 @@ def send_to_client(name: str, data: dict[str, Any]) -> None:
     instance: Any = getattr(PromptServer, "instance", None)
     if instance is not None and instance.client_id is not None:
         instance.send_sync(name, data, instance.client_id)
+
+
+def running_node() -> str | None:
+    """The node that is executed now, as ComfyUI's events name it; None outside of a run."""
+    context = get_executing_context()
+    return None if context is None else str(context.node_id)
 
 
 def send_event(name: str, data: dict[str, Any]) -> None:

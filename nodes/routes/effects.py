@@ -8,6 +8,7 @@ from ...dt_core.errors import DrawThingsError
 from ...dt_core.preflight import effects
 from ...dt_core.settings import app_json
 from ...dt_core.settings.table import SETTINGS, Kind, setting
+from ..host import sentences
 from ..servers import lists
 from .guard import Body, Refused, json_route, text
 from .permitted import profile_of
@@ -41,9 +42,11 @@ def idle(body: Body) -> Any:
     unknown = frozenset(_names(body, "unknown"))
     if ANYTHING in unknown:
         unknown = frozenset({row.name for row in SETTINGS} | {*effects.INPUTS})
+    reasons = effects.idle(at, unknown)
     return {
         "family": at.family.name if at.family else "",
-        "idle": effects.idle(at, unknown),
+        "idle": {name: str(why) for name, why in reasons.items()},
+        "idle_texts": {name: why.as_json() for name, why in reasons.items()},
     }
 
 
@@ -60,7 +63,7 @@ def recommended(body: Body) -> Any:
         effects.chosen({"model": model}, catalog, loras=_names(body, "loras"))
     )
     if found is None:
-        return {"name": "", "values": {}, "refiner": "", "notes": []}
+        return {"name": "", "values": {}, "refiner": "", **sentences.several("note", ())}
     values = {
         key: getattr(value, "label", value)
         for key, value in found.settings.items()
@@ -72,7 +75,7 @@ def recommended(body: Body) -> Any:
         "name": found.name,
         "values": values,
         "refiner": known.name if known else file,
-        "notes": list(found.notes),
+        **sentences.several("note", found.notes),
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..exchange import copying
-from ..running import run
+from ..running import reporting
 from .guard import Body, Refused, answered, json_route, text, whole_body
 
 PICTURE_LIMIT = 64 * 1024 * 1024  # bytes
@@ -26,7 +26,7 @@ def export_configuration(body: Body) -> Any:
         raise Refused(400, "'prompt' must be a graph in API form.")
     try:
         return copying.exported(prompt, text(body, "node", limit=256))
-    except run.Problem as problem:
+    except reporting.Problem as problem:
         raise Refused(400, str(problem)) from None
 
 

@@ -28,6 +28,7 @@ from ...dt_core.generation.events import (
 from ...dt_core.models.families import Family
 from ...dt_core.pictures import previews
 from ...dt_core.pictures.pixels import WirePicture
+from ...dt_core.text import Text
 from ..host import compat
 
 PROGRESS_EVENT = "drawthingsnodes.progress"
@@ -66,7 +67,7 @@ class Display:
 
     def __init__(self, node_id: str, requests: int, servers: int = 1) -> None:
         """`servers` is how many of the requests may run at once."""
-        self.notes: list[str] = []
+        self.notes: list[Text] = []
         self._requests = [_Request() for _ in range(requests)]
         self._number = 0
         self._servers = servers
@@ -113,7 +114,7 @@ class Display:
             if self._current.turn is None and not isinstance(event, Started):
                 self._current.turn = time.monotonic()
             match event:
-                case Started(resolved, warnings):
+                case Started(resolved=resolved, warning_texts=warnings):
                     self._family = resolved.family
                     self.notes.extend(warnings)
                     self._requests[self._number] = _Request(sent=time.monotonic())

@@ -33,7 +33,7 @@ from ...dt_core.pictures.values import Audio
 from ...dt_core.request import frames
 from ...dt_core.request.batches import Plan
 from ...dt_core.request.resolved import GenerationRequest, Resolved, resolve
-from ...dt_core.text import visible
+from ...dt_core.text import Template, Text
 from ..host import compat
 from ..servers import clients, lists
 from .display import Display
@@ -44,30 +44,16 @@ _log = logging.getLogger("drawthings")
 _T = TypeVar("_T")
 
 
-class Problem(Exception):
-    """What ComfyUI shows when a node of ours fails: one clear sentence."""
-
-
-Problem.__module__ = "drawthings"  # ComfyUI prints it; the real one is a path
-
-
-@contextlib.contextmanager
-def errors_in_words() -> Iterator[None]:
-    """The one place where errors of dt_core become what ComfyUI shows."""
-    try:
-        yield
-    except DrawThingsError as error:
-        raise Problem(str(error)) from error
-
-
-def notes_ui(notes: Sequence[str]) -> dict[str, Sequence[str]] | None:
-    """Sentences for the user in the form in which a node gives them to the front end."""
-    return {"drawthings_notes": notes} if notes else None
-
-
-def facts_ui(facts: Sequence[str]) -> dict[str, Sequence[str]] | None:
-    """The same for what is no warning."""
-    return {"drawthings_facts": facts} if facts else None
+_WENT_ON = Template("went_on_without", "Went on without {address}. {error}")
+_ONLY_ARRIVED = Template("only_arrived", "Only {count} picture(s) arrived. {error}")
+_NOT_A_NUMBER = Template(
+    "values_no_numbers",
+    "Picture {number} holds {count} values that are no numbers (NaN), shown as black: try another "
+    "sampler or size.",
+)
+_SIZES_DIFFER = Template(
+    "sizes_differ", "The pictures have different sizes: all were scaled to the first one's."
+)
 
 
 @dataclass(slots=True)
@@ -84,7 +70,7 @@ class Result:
     audio: Audio | None
     frames_per_second: float | None
     plan: Plan
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
 
 async def generate(
@@ -115,7 +101,7 @@ async def generate(
     pictures = [image.picture for answer in answers for image in answer.images]
     await display.finish(pictures[-1] if len(plan.requests) > 1 else pictures[0])
     said = [*plan.notes, *display.notes, *_notes(pictures)]
-    notes = tuple(dict.fromkeys(visible(note) for note in said))  # they hold a server's names
+    notes = tuple(dict.fromkeys(said))
     for note in notes:
         _log.warning("%s", note)
     return Result(
@@ -163,7 +149,7 @@ async def _shared(servers: Sequence[Client], plan: Plan, display: Display) -> li
                 if run.answers[number].complete:
                     display.complete(number)
                 for left in (row for row in rows if isinstance(row, Left)):
-                    display.notes.append(f"Went on without {left.address}. {left.error}")
+                    display.notes.append(_WENT_ON(address=left.address, error=left.error.told()))
             if not batch:
                 await display.show([])
     except DrawThingsError as error:
@@ -180,7 +166,7 @@ def _tell_what_is_missing(
     arrived = sum(len(answer.images) for answer in answers)
     if not arrived:
         raise error
-    display.notes.append(f"Only {arrived} picture(s) arrived. {error}")
+    display.notes.append(_ONLY_ARRIVED(count=arrived, error=error.told()))
 
 
 def _resolve(servers: Sequence[Client], request: GenerationRequest) -> tuple[Client, Resolved]:
@@ -245,12 +231,9 @@ def _sound(answers: Sequence[Answer], family: Family | None) -> Audio | None:
     return Audio(np.concatenate(pieces, axis=1), rate)
 
 
-def _notes(pictures: list[WirePicture]) -> Iterator[str]:
+def _notes(pictures: list[WirePicture]) -> Iterator[Text]:
     for number, picture in enumerate(pictures, 1):
         if picture.nonfinite:
-            yield (
-                f"Picture {number} holds {picture.nonfinite} values that are no numbers (NaN), "
-                "shown as black: try another sampler or size."
-            )
+            yield _NOT_A_NUMBER(number=number, count=picture.nonfinite)
     if len({picture.rgb.shape for picture in pictures}) > 1:
-        yield "The pictures have different sizes: all were scaled to the first one's."
+        yield _SIZES_DIFFER()

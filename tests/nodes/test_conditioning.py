@@ -15,7 +15,7 @@ from drawthings.nodes.control import DTControlNet
 from drawthings.nodes.lora import DTLoRA
 from drawthings.nodes.prompt import DTPrompt
 from drawthings.nodes.reference import DTKontextReference
-from drawthings.nodes.running import run
+from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.servers import lists
 
@@ -165,7 +165,7 @@ def test_two_maps_for_one_place_are_one_sentence(profile: ServerProfile) -> None
         controls = value(
             DTControlNet.execute(control=file, **MAP, image=pictures(grey), control_stack=controls)
         )
-    with pytest.raises(run.Problem, match=r"Two controls, .*LineArt"):
+    with pytest.raises(reporting.Problem, match=r"Two controls, .*LineArt"):
         sample(profile, V1, control=controls)
 
 
@@ -185,7 +185,7 @@ def test_a_value_of_another_pack_with_our_socket_type_is_one_sentence(
     inputs = {"model": ModelChoice(profile, MODEL), "positive": "x", socket: given}
     widgets = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
     sizes = {"width": 128, "height": 64, "strength": 1.0, "batch_size": 1, "shift": 0.0}
-    with pytest.raises(run.Problem, match=f"comes from another pack: connect {node}"):
+    with pytest.raises(reporting.Problem, match=f"comes from another pack: connect {node}"):
         asyncio.run(Sampling.execute(**inputs, **widgets, **sizes))
 
 
@@ -216,7 +216,7 @@ def test_four_pictures_in_one_node_keep_their_order_and_can_be_off(
         "Picture 3: image, 128x64 px",
         "Picture 4: image_4, 96x64 px",
     ]
-    assert output.ui["drawthings_facts"] == tuple(numbers.splitlines())
+    assert output.ui["drawthings_facts"] == numbers.splitlines()
     sample(profile, EDIT_MODEL, reference=references, image=pictures(0.5))
     (hint,) = server.requests[0].hints
     assert hint.kind == "shuffle"

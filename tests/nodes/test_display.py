@@ -11,8 +11,9 @@ from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
 from drawthings.nodes.options import DTAppOptions
-from drawthings.nodes.running import run
+from drawthings.nodes.running import reporting
 from drawthings.nodes.running.display import PROGRESS_EVENT
+from drawthings.nodes.running.reporting import FAILURE_EVENT
 from drawthings.nodes.sampler import DTSampler
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
@@ -38,8 +39,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
 
     def send(name: str, data: dict[str, Any]) -> None:
-        assert name == PROGRESS_EVENT
-        events.append(data)
+        assert name in {PROGRESS_EVENT, FAILURE_EVENT}
+        if name == PROGRESS_EVENT:
+            events.append(data)
 
     monkeypatch.setattr(compat, "send_to_client", send)
     return events
@@ -124,6 +126,6 @@ def test_several_servers_fill_one_bar(told: list[dict[str, Any]], bar: Bar) -> N
 
 def test_an_error_is_no_end_of_the_bar(told: list[dict[str, Any]], bar: Bar) -> None:
     with Simulator() as server:
-        with pytest.raises(run.Problem):
+        with pytest.raises(reporting.Problem):
             sample(ServerProfile(server.address), batch_size=0)
     assert "done" not in kinds(told)

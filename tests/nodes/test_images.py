@@ -18,7 +18,7 @@ from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.settings.options import Options
 from drawthings.nodes.host import compat
 from drawthings.nodes.inpaint import DTInpaintCrop, DTInpaintStitch, DTMask, DTOutpaint
-from drawthings.nodes.running import display, run
+from drawthings.nodes.running import display, reporting
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.upscale import DTUpscale
 
@@ -168,7 +168,7 @@ def test_masks_go_with_their_pictures(server: Any, profile: ServerProfile) -> No
 
 
 def test_another_number_of_masks_is_refused(profile: ServerProfile) -> None:
-    with pytest.raises(run.Problem, match="3 masks for 2 images"):
+    with pytest.raises(reporting.Problem, match="3 masks for 2 images"):
         sample(profile, image=greys(2), mask=half(3))
 
 
@@ -179,7 +179,7 @@ def test_dt_mask_sends_every_code(server: Any, profile: ServerProfile) -> None:
     sample(profile, image=greys(1), mask=mask)
     sent = server.requests[0].mask
     assert (sent[0, 0], sent[40, 0], sent[40, 127], sent[63, 0]) == (1, 2, 3, 3)
-    with pytest.raises(run.Problem, match="connect repaint"):
+    with pytest.raises(reporting.Problem, match="connect repaint"):
         DTMask.execute(False)
 
 
@@ -252,7 +252,7 @@ def test_an_avatar_moves_but_speech_is_refused(profile: ServerProfile) -> None:
     output = sample(profile, AVATAR, image=greys(1), strength=1.0, settings={"num_frames": 5})
     assert len(output.args[IMAGE]) == 5
     speech = {"waveform": torch.zeros((1, 1, 16_000)), "sample_rate": 16_000}
-    with pytest.raises(run.Problem, match="only the app's own encoder"):
+    with pytest.raises(reporting.Problem, match="only the app's own encoder"):
         sample(profile, AVATAR, image=greys(1), audio=speech)
 
 
@@ -271,7 +271,7 @@ def test_an_outpainted_picture_is_made_on_its_new_canvas(
     assert tuple(output.args[IMAGE].shape) == (1, 64, 192, 3)
     sent = server.requests[0].mask
     assert (sent[0, 0], sent[0, 150], sent[63, 0]) == (3, 1, 1)
-    with pytest.raises(run.Problem, match="no new area"):
+    with pytest.raises(reporting.Problem, match="no new area"):
         DTOutpaint.execute(greys(1), 0, 0, 0, 0, 0)
 
 
@@ -291,7 +291,7 @@ def test_a_crop_is_repainted_and_stitched_back(server: Any, profile: ServerProfi
     assert changed[:, 185:, 305:].any()
     assert not changed[:, :176].any()
     assert not changed[:, :, :296].any()
-    with pytest.raises(run.Problem, match="marks nothing"):
+    with pytest.raises(reporting.Problem, match="marks nothing"):
         DTInpaintCrop.execute(image, torch.zeros((1, 201, 333)), 128, 64, 10, 0.0, 4)
 
 
@@ -326,5 +326,5 @@ def test_seedvr2_restores_the_enlarged_picture(server: Any, profile: ServerProfi
 
 
 def test_nothing_to_do_is_said(profile: ServerProfile) -> None:
-    with pytest.raises(run.Problem, match="Nothing is chosen"):
+    with pytest.raises(reporting.Problem, match="Nothing is chosen"):
         upscale(profile, MODEL, greys(1))

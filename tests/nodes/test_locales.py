@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from drawthings.nodes.node_list import NODES
-from drawthings.tools import build_locales
-from drawthings.tools.node_texts import collect
+from drawthings.tools import build_locales, node_texts
 
 
 def test_no_text_is_missing_left_over_or_stale() -> None:
-    texts = build_locales.english(collect(NODES))
+    texts = build_locales.english(node_texts.read(), node_texts.read_sentences())
 
     assert list(build_locales.complaints(texts)) == []
 
 
 def test_commands_and_settings_are_found_in_the_features() -> None:
-    texts = build_locales.english(collect(NODES))
+    texts = build_locales.english(node_texts.read(), node_texts.read_sentences())
 
     assert "drawthingsnodes_refresh" in texts["commands"]
     assert texts["settings"]["drawthingsnodes_without_effect"]["options"] == {

@@ -18,7 +18,7 @@ from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import KINDS, Fault, Script
 from drawthings.nodes.host import compat
-from drawthings.nodes.running import run
+from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
 
 STILL = "z_image_turbo_1.0_q6p.ckpt"
@@ -183,7 +183,7 @@ def test_without_a_picture_the_node_fails_with_one_sentence_and_works_again(
     faulty: Simulator, fault: Fault, words: str
 ) -> None:
     begun = time.monotonic()
-    with pytest.raises(run.Problem) as failure:
+    with pytest.raises(reporting.Problem) as failure:
         sample(faulty, fault)
     assert time.monotonic() - begun < 20
     assert words in str(failure.value)

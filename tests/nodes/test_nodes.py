@@ -22,7 +22,7 @@ from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.wire import protobuf
 from drawthings.nodes.host import compat
 from drawthings.nodes.model import DTModelLoader
-from drawthings.nodes.running import run
+from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.server import DTServer
 
@@ -135,19 +135,19 @@ def test_transparent_results_have_a_mask(server: Any, profile: ServerProfile) ->
 
 def test_a_failure_is_one_sentence_that_names_what_there_is(profile: ServerProfile) -> None:
     with pytest.raises(
-        run.Problem, match=r"has no model 'nowhere\.ckpt'.*" + MODEL.replace(".", r"\.")
+        reporting.Problem, match=r"has no model 'nowhere\.ckpt'.*" + MODEL.replace(".", r"\.")
     ):
         sample(profile, "nowhere.ckpt")
 
 
 def test_a_size_off_the_grid_is_told_with_the_nearest(profile: ServerProfile) -> None:
-    with pytest.raises(run.Problem, match="nearest is 128 px"):
+    with pytest.raises(reporting.Problem, match="nearest is 128 px"):
         sample(profile, width=100)
 
 
 def test_a_missing_secret_is_told_by_name(server: Any) -> None:
     profile = ServerProfile(server.address, secret_name="home")
-    with pytest.raises(run.Problem, match="DRAWTHINGS_SECRET_HOME"):
+    with pytest.raises(reporting.Problem, match="DRAWTHINGS_SECRET_HOME"):
         sample(profile)
 
 
@@ -155,7 +155,7 @@ def test_a_stored_secret_opens_the_server(server: Any, monkeypatch: pytest.Monke
     server.secret = "hush"
     profile = ServerProfile(server.address, secret_name="home")
     monkeypatch.setenv("DRAWTHINGS_SECRET_HOME", "wrong")
-    with pytest.raises(run.Problem, match="shared secret") as caught:
+    with pytest.raises(reporting.Problem, match="shared secret") as caught:
         sample(profile)
     assert "wrong'" not in str(caught.value)
     monkeypatch.setenv("DRAWTHINGS_SECRET_HOME", "hush")

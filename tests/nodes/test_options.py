@@ -19,7 +19,7 @@ from drawthings.dt_core.settings.themes import THEMES, Theme
 from drawthings.nodes import options
 from drawthings.nodes.config import DTConfig, DTConfigExport
 from drawthings.nodes.node_list import NODES
-from drawthings.nodes.running import run
+from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.servers import lists
 
@@ -152,8 +152,10 @@ def test_a_later_node_overrides_and_the_sampler_says_so(profile: ServerProfile) 
     first = chosen(themes.INPAINT, mask_blur=3.0)
     second = chosen(themes.INPAINT, first, mask_blur=5.0)
     assert second.settings["mask_blur"] == 5.0
-    assert second.notes == ("DT Inpaint Options replaced earlier values of: Mask blur.",)
-    assert second.notes[0] in sample(profile, options=second).ui["drawthings_notes"]
+    assert [*map(str, second.notes)] == [
+        "DT Inpaint Options replaced earlier values of: Mask blur."
+    ]
+    assert str(second.notes[0]) in sample(profile, options=second).ui["drawthings_notes"]
 
 
 def test_shift_decides_unless_resolution_dependent_shift_is_chosen() -> None:
@@ -174,7 +176,9 @@ def test_none_takes_an_earlier_file_back_and_says_so() -> None:
     first = chosen(themes.UPSCALER, upscaler="x4.ckpt", upscaler_scale_factor=2)
     second = chosen(themes.UPSCALER, first)
     assert "upscaler" not in second.settings
-    assert second.notes == ("DT Upscaler Options replaced earlier values of: Upscaler.",)
+    assert [*map(str, second.notes)] == [
+        "DT Upscaler Options replaced earlier values of: Upscaler."
+    ]
     assert chosen(themes.REFINER) == Options()
 
 
@@ -261,7 +265,7 @@ def test_a_configuration_joins_the_chains_that_it_is_given() -> None:
         options=before, lora_stack=(Lora("a"),), control_stack=(Control("b"),)
     )
     assert (found.settings["steps"], found.settings["sharpness"]) == (5, 2.0)
-    assert found.notes == ("DT Config replaced earlier values of: Steps.",)
+    assert [*map(str, found.notes)] == ["DT Config replaced earlier values of: Steps."]
     assert [lora.file for lora in loras] == ["a", "style.ckpt"]
     assert [control.file for control in controls] == ["b", "union.ckpt"]
 
@@ -277,7 +281,7 @@ def test_a_configuration_joins_the_chains_that_it_is_given() -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_its_key(text: str, words: str) -> None:
-    with pytest.raises(run.Problem, match=words):
+    with pytest.raises(reporting.Problem, match=words):
         configured(text)
 
 
@@ -332,5 +336,5 @@ def test_the_export_takes_what_the_sampler_takes() -> None:
 
 
 def test_a_wrong_size_is_told_by_the_export_too() -> None:
-    with pytest.raises(run.Problem, match="nearest is 128 px"):
+    with pytest.raises(reporting.Problem, match="nearest is 128 px"):
         exported(width=100)

@@ -104,7 +104,7 @@ def test_frames_share_what_made_them_and_picked_pictures_tell_no_seed(
     picked = Saving.execute(three, "f", (made[0], made[1].with_seed(8)))
 
     assert [read(file.read_bytes()).settings["seed"] for file in shared] == [7, 7, 7]  # type: ignore[union-attr]
-    assert picked.ui["drawthings_notes"] == (WHICH_SEED,)
+    assert picked.ui["drawthings_note_texts"] == [WHICH_SEED().as_json()]
     for file in saved(output, picked):
         told = read(file.read_bytes())
         assert told is not None

@@ -14,7 +14,7 @@ from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.options import DTAppOptions
-from drawthings.nodes.running import run
+from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.server import DTServer
 from drawthings.nodes.servers import clients
@@ -122,7 +122,7 @@ def test_a_first_server_that_refuses_us_is_passed_over() -> None:
 
 
 def test_servers_that_are_all_away_are_one_sentence() -> None:
-    with pytest.raises(run.Problem, match="No Draw Things server at"):
+    with pytest.raises(reporting.Problem, match="No Draw Things server at"):
         sample(profile_of("127.0.0.1:9", "127.0.0.1:10"), 2)
 
 
@@ -149,5 +149,5 @@ def test_a_secret_goes_to_the_stored_addresses_only() -> None:
     assert stored.addresses == ("gpu1:7859", "gpu2:7859")
     assert clients.secrets().lookup(stored.members[1].secret_name) == "hush"
     assert DTServer.execute("gpu2, gpu1", "TLS", "lab").args[0].secret_name == "lab"
-    with pytest.raises(run.Problem, match="is not sent to gpu1:7859, elsewhere:7859"):
+    with pytest.raises(reporting.Problem, match="is not sent to gpu1:7859, elsewhere:7859"):
         DTServer.execute("gpu1, elsewhere", "TLS", "lab")

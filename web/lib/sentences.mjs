@@ -29,6 +29,7 @@ function allTemplates() {
   if (!templates.length) {
     templates = Object.entries(section('sentences', 'en'))
       .map(([key, text]) => templateOf(key, text))
+      .filter(({ literal }) => literal > 2)
       .sort((one, other) => other.literal - one.literal)
   }
   return templates

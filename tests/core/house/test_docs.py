@@ -200,16 +200,19 @@ def test_the_messages_are_read_from_every_way_of_raising() -> None:
         "The generation was cancelled.",  # a plain text
         "The server at ‹address› does not speak TLS",  # an f-string
         "has a file ‹name› already",  # returned, raised elsewhere
-        "No model is chosen: pick one in DT Model Loader.",  # a check before sending
+        "No model is chosen: choose one.",  # a check before sending
     ):
         assert sentence in page
 
 
 def test_only_known_places_take_over_the_sentence_of_another_error() -> None:
     assert set(build_messages.borrowed()) == {
-        ("dt_core/preflight/__init__.py", "' '.join(errors)"),
-        ("dt_core/preflight/crashes.py", "str(problem)"),
-        ("dt_core/preflight/ignored.py", "sentence"),
+        ("dt_core/preflight/__init__.py", "reduce(in_turn, errors)"),
+        ("dt_core/preflight/crashes.py", "label(file=control.file, given=float(value))"),
+        ("dt_core/preflight/crashes.py", "problem.text"),
+        ("dt_core/preflight/crashes.py", "sizeless()"),
+        ("dt_core/preflight/crashes.py", "too_many(count=count, width=width, height=height)"),
+        ("dt_core/preflight/ignored.py", "text"),
         ("nodes/routes/exchange.py", "str(problem)"),
         ("nodes/routes/uploads.py", "sentence"),
         ("nodes/routes/uploads.py", "str(error)"),

@@ -1,28 +1,23 @@
-"""What the backend says on nodes is known to the page, which translates it."""
+"""Sentences are templates with values, and what the page shows is translated."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from drawthings.dt_core.models.families import FAMILIES
 from drawthings.dt_core.preflight import effects
 from drawthings.dt_core.settings.choices import Sampler
+from drawthings.dt_core.settings.table import title
 from drawthings.dt_core.simulator import Catalog as Files
 from drawthings.dt_core.simulator.inventory import KINDS
-from drawthings.tools import build_messages
+from drawthings.dt_core.text import TEMPLATES, Template, in_turn
 from matters_by_family import COUNTS
 from preflight_requests import KNOWN, catalog_of
+from spoken import LANGUAGES, translations, untranslated
 
-TEXTS = Path(__file__).resolve().parents[3] / "web" / "text"
-PATTERNS = [
-    re.compile("(.+?)".join(re.escape(part) for part in re.split(r"\{\w+\}", text)))
-    for text in json.loads((TEXTS / "sentences.json").read_text(encoding="utf-8")).values()
-]
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
     {"sampler": Sampler.LCM},
@@ -38,29 +33,31 @@ HIGH_NOISE = "wan_v2.2_a14b_hne_t2v_q6p_svd.ckpt"
 LOW_NOISE = "wan_v2.2_a14b_lne_t2v_q6p_svd.ckpt"
 LIGHTNING = "qwen_image_1.0_lightning_4_step_v2.0_lora_f16.ckpt"
 
-
-def is_known(text: str) -> bool:
-    return any(pattern.fullmatch(text) for pattern in PATTERNS)
+_HOLE = re.compile(r"\{(\w+)\}")
 
 
-def is_known_reason(sentence: str) -> bool:
-    """As the page looks: a reason stands at the end of a sentence, or alone as one."""
-    reason = sentence.removesuffix(".")
-    return is_known(sentence) or is_known(reason) or is_known(reason[0].lower() + reason[1:])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_translation_has_the_holes_of_its_template(language: str) -> None:
+    told = translations(language)
+    holes = {key: set(_HOLE.findall(text)) for key, text in told.items()}
+
+    assert set(holes.keys() & TEMPLATES.keys()) >= {"has_no_effect", "reason_alone"}
+    for key in holes.keys() & TEMPLATES.keys():
+        assert holes[key] == set(TEMPLATES[key].holes), key
 
 
-def test_every_reason_why_something_does_nothing_can_be_translated() -> None:
-    unknown = set()
+def test_every_reason_why_something_does_nothing_is_translated() -> None:
+    unknown: set[str] = set()
     for model, settings, connected in itertools.product(COUNTS, SETTINGS, CONNECTED):
         loras = [LIGHTNING] if model.startswith("qwen") else []
         values = {**settings, "model": model}
         at = effects.chosen(values, KNOWN, loras=loras, connected=frozenset(connected))
-        unknown |= {reason for reason in effects.idle(at).values() if not is_known_reason(reason)}
+        unknown |= untranslated(*effects.idle(at).values())
 
     assert unknown == set()
 
 
-def test_what_is_said_beside_a_recommendation_can_be_translated() -> None:
+def test_what_is_said_beside_a_recommendation_is_translated() -> None:
     presets = [preset for family in FAMILIES.values() for preset in family.presets]
     full = Files.load()
     half = catalog_of(Files({kind: full.all(kind) for kind in KINDS}, full.files - {LOW_NOISE}))
@@ -72,15 +69,41 @@ def test_what_is_said_beside_a_recommendation_can_be_translated() -> None:
     offered.append(effects.recommended(effects.chosen({"model": HIGH_NOISE}, half)))
     notes = {note for found in offered if found is not None for note in found.notes}
 
-    assert {note.split()[0] for note in notes} == {"Use", "It"}
-    assert [note for note in notes if not is_known(note)] == []
+    assert {note.template.key for note in notes} == {"with_lora", "half_of_two"}
+    assert untranslated(*notes) == set()
 
 
-WARNINGS = build_messages.collect()["preflight warnings"]
+def test_a_text_says_itself_in_english_and_gives_the_page_what_it_needs() -> None:
+    label = title("mask_blur")
+    text = TEMPLATES["has_no_effect"](label=label, why=TEMPLATES["used_only_with"](setting=label))
+
+    assert str(text) == "Mask blur has no effect: used only with Mask blur."
+    told = text.as_json()
+    assert told["key"] == "has_no_effect"
+    assert told["text"] == str(text)
+    assert told["values"]["label"] == {"key": "label_mask_blur", "values": {}, "text": "Mask blur"}
+    assert told["values"]["why"]["values"]["setting"]["key"] == "label_mask_blur"
 
 
-@pytest.mark.parametrize("warning", WARNINGS)
-def test_every_warning_of_a_run_can_be_translated(warning: str) -> None:
-    said = re.sub(r"‹(\w[\w ]*)›", lambda hole: "have" if hole[1] == "have" else "X", warning)
+def test_lists_and_numbers_are_told_as_people_write_them() -> None:
+    several = TEMPLATES["no_faces"](missing=["a.ckpt", "b.ckpt", "c.ckpt"])
+    number = TEMPLATES["shift_replaced"](shift=0.1 + 0.2)
 
-    assert is_known(said)
+    assert str(several) == "Faces are not restored: the server lacks a.ckpt, b.ckpt and c.ckpt."
+    assert several.as_json()["values"]["missing"] == ["a.ckpt", "b.ckpt", "c.ckpt"]
+    assert str(number).startswith("Shift 0.3 is replaced")
+    assert number.as_json()["values"]["shift"] == "0.3"
+
+
+def test_a_reason_alone_begins_with_a_capital_letter() -> None:
+    alone = TEMPLATES["reason_alone"](why=TEMPLATES["only_with_image"]())
+
+    assert str(alone) == "Used only with an image."
+    assert str(in_turn(alone, alone)) == "Used only with an image. Used only with an image."
+
+
+def test_a_template_knows_its_holes_and_its_name_is_its_own() -> None:
+    with pytest.raises(TypeError, match="has_no_effect takes"):
+        TEMPLATES["has_no_effect"](label="x")
+    with pytest.raises(ValueError, match="two templates are called 'has_no_effect'"):
+        Template("has_no_effect", "Something else.")

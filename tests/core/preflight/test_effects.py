@@ -43,7 +43,7 @@ def idle(
     at = effects.chosen(
         {**values, "model": model}, catalog, loras=loras, connected=frozenset(connected)
     )
-    return effects.idle(at, frozenset(unknown))
+    return {name: str(why) for name, why in effects.idle(at, frozenset(unknown)).items()}
 
 
 def offered(model: str, *loras: str, catalog: Any = KNOWN) -> effects.Recommendation | None:
@@ -86,7 +86,7 @@ def test_a_model_is_offered_what_the_table_says(row: tuple[str, ...]) -> None:
         parts.append(f"{values.pop('num_frames')} frames")
     if "refiner_model" in values:
         parts.append(f"{values.pop('refiner_model')} from {values.pop('refiner_start')}")
-    parts += [f"with {note.split()[-1].removesuffix('.')}" for note in found.notes]
+    parts += [f"with {str(note).split()[-1].removesuffix('.')}" for note in found.notes]
     assert not values
     assert ", ".join(parts) == RECOMMENDED[row]
 
@@ -282,4 +282,6 @@ def test_a_refiner_that_the_server_lacks_is_named_and_not_offered() -> None:
     found = offered(HIGH_NOISE, catalog=catalog_of(Files(tables, built_in.files - {low_noise})))
     assert found is not None
     assert not {"refiner_model", "refiner_start"} & found.settings.keys()
-    assert found.notes == (f"It is one half of two: the server lacks the refiner {low_noise}.",)
+    assert [*map(str, found.notes)] == [
+        f"It is one half of two: the server lacks the refiner {low_noise}."
+    ]

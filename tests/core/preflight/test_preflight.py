@@ -119,7 +119,7 @@ def test_what_the_server_ignores_is_a_warning_and_never_blocks(
     assert findings(settings, **parts) == [("warning", expected)]
     request = GenerationRequest(GOOD.replace(**settings), **parts)
     (sentence,) = refuse(check(resolve(request, catalog())))
-    assert sentence.endswith(".")
+    assert str(sentence).endswith(".")
 
 
 def test_a_missing_model_choice_is_an_error() -> None:

@@ -6,9 +6,9 @@ import pytest
 from catalogs import catalog
 from drawthings.dt_core.models.catalog import Catalog, Model
 from drawthings.dt_core.models.families import FAMILIES
+from drawthings.dt_core.request import prompt_syntax
 from drawthings.dt_core.request.prompt_syntax import (
     keywords,
-    notes,
     understands_embeddings,
     understands_weights,
     with_keyword,
@@ -18,6 +18,12 @@ KOLORS = Model(
     "kolors.ckpt", "Kolors", "sdxl_base_v0.9", 16, "", False, False, None,
     {"text_encoder_version": "chatglm3_6b"},
 )  # fmt: skip
+
+
+def notes(
+    prompt: str, version: str, known: Catalog | None = None, row: Model | None = None
+) -> tuple[str, ...]:
+    return tuple(map(str, prompt_syntax.notes(prompt, version, known, row)))
 
 
 def test_keywords_are_found_in_lower_case_and_once() -> None:
@@ -85,7 +91,7 @@ def test_embeddings_that_may_act_name_the_server_that_ignores_them() -> None:
 
 def test_forms_of_other_programs_are_told() -> None:
     (lora,) = notes("a cat <lora:style:0.8>", "v1", catalog())
-    assert "DT LoRA" in lora
+    assert "beside the prompt" in lora
     (embedding,) = notes("a cat, embedding:easy", "v1", catalog())
     assert "write <easy>" in embedding
 

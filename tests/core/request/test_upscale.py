@@ -60,7 +60,7 @@ def test_a_restoring_model_runs_on_the_picture_enlarged() -> None:
     assert one.size == Size(256, 192)  # 200x140 px on the grid
     assert (one.settings["strength"], one.settings["steps"]) == (1, 1)
     assert "upscaler" not in one.settings
-    assert any("not used" in note for note in made.notes)
+    assert any("not used" in str(note) for note in made.notes)
     result = pixels.WirePicture(np.zeros((192, 256, 3), np.float32), None, 0)
     assert upscale.finished([result], [0], made)[0].rgb.shape == (140, 200, 3)
 

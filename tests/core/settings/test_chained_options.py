@@ -17,7 +17,7 @@ def test_options_add_up() -> None:
 def test_a_later_option_overrides_and_says_so() -> None:
     both = Options().then({"steps": 4, "clip_skip": 2}, "A").then({"steps": 8}, "B")
     assert dict(both.settings.explicit) == {"steps": 8, "clip_skip": 2}
-    assert both.notes == ("B replaced earlier values of: Steps.",)
+    assert [*map(str, both.notes)] == ["B replaced earlier values of: Steps."]
 
 
 def test_the_same_value_again_is_no_news() -> None:
@@ -28,7 +28,7 @@ def test_notes_are_kept_along_the_chain() -> None:
     chain = Options()
     for steps in (1, 2, 3):
         chain = chain.then({"steps": steps}, f"Node {steps}")
-    assert [note.split(" replaced")[0] for note in chain.notes] == ["Node 2", "Node 3"]
+    assert [str(note).split(" replaced")[0] for note in chain.notes] == ["Node 2", "Node 3"]
 
 
 def test_the_value_that_came_before_is_never_changed() -> None:
@@ -41,7 +41,7 @@ def test_an_empty_text_takes_back_an_earlier_file() -> None:
     first = Options().then({"upscaler": "x4.ckpt", "sharpness": 1.0}, "A")
     second = first.then({"upscaler": ""}, "B")
     assert dict(second.settings.explicit) == {"sharpness": 1.0}
-    assert second.notes == ("B replaced earlier values of: Upscaler.",)
+    assert [*map(str, second.notes)] == ["B replaced earlier values of: Upscaler."]
     assert Options().then({"upscaler": ""}, "B") == Options()
 
 
