@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ..errors import RequestError, SettingsError
 from ..generation.client import Client
@@ -18,9 +19,12 @@ from ..request.parts import Control, Reference
 from ..request.resolved import GenerationRequest, resolve
 from ..settings.choices import ControlInputType
 from ..settings.configuration import Configuration
+from .collecting import Collected, PreviewCallback, ProgressCallback
 from .generation_config import ImageGenerationConfig
 from .media import PictureLike, as_mask, as_picture
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 Hints = Mapping[str, Any] | Iterable[Any]
 
 # Keys of `metadata_override`, and what a catalogue calls them.
@@ -61,22 +65,31 @@ class Asked:
     controls: tuple[Control, ...]
     references: tuple[Reference, ...]
     hints: tuple[Hint, ...]
+    extra: Catalog
 
     @classmethod
     def of(
         cls,
         prompt: str,
         config: ImageGenerationConfig,
-        negative_prompt: str,
-        input_image: PictureLike | None,
-        mask_image: PictureLike | None,
-        references: Sequence[PictureLike],
-        hints: Hints | None,
+        negative_prompt: str = "",
+        *,
+        input_image: PictureLike | None = None,
+        mask_image: PictureLike | None = None,
+        references: Sequence[PictureLike] = (),
+        hints: Hints | None = None,
+        metadata_override: Any = None,
+        scale_factor: int = 1,
     ) -> Asked:
         """Read all pictures and check all values.
 
         Raises RequestError and SettingsError.
         """
+        if scale_factor != 1:
+            raise SettingsError(
+                f"scale_factor must be 1, not {scale_factor!r}: pictures are sent at the size of "
+                "the result. To enlarge, set upscaler and upscaler_scale_factor."
+            )
         if mask_image is not None and input_image is None:
             raise RequestError("A mask needs the picture that it belongs to: give input_image.")
         read = _hints(hints)
@@ -96,6 +109,7 @@ class Asked:
             controls=tuple(control.to_control() for control in config.controls),
             references=(*(Reference(as_picture(one)) for one in references), *shuffled),
             hints=tuple(hint for hint in read if hint.kind is not ControlInputType.SHUFFLE),
+            extra=described(metadata_override) if metadata_override else Catalog(),
         )
 
     def order(self, catalog: Catalog) -> Batch:
@@ -133,6 +147,54 @@ class Asked:
         nothing = idle.reasons(resolve(batch.at(0), catalog)).keys() & self.untouched
         wished = self.settings.without(*(nothing & self.settings.explicit.keys()))
         return replace(batch, request=replace(request, settings=wished))
+
+
+def asked_for_files(
+    prompt: str,
+    config: ImageGenerationConfig,
+    negative_prompt: str = "",
+    scale_factor: int = 1,
+    input_image: PictureLike | None = None,
+    mask_image: PictureLike | None = None,
+    hints: Hints | None = None,
+    metadata_override: Any = None,
+    progress_callback: ProgressCallback | None = None,
+    preview_callback: PreviewCallback | None = None,
+    *,
+    references: Sequence[PictureLike] = (),
+) -> tuple[Asked, Collected]:
+    """The arguments of `generate_image`, in the order in which scripts know them."""
+    asked = Asked.of(
+        prompt,
+        config,
+        negative_prompt,
+        input_image=input_image,
+        mask_image=mask_image,
+        references=references,
+        hints=hints,
+        metadata_override=metadata_override,
+        scale_factor=scale_factor,
+    )
+    return asked, Collected(progress_callback, preview_callback)
+
+
+def takes(
+    arguments: Callable[_P, Any],
+) -> Callable[[Callable[..., _R]], Callable[Concatenate[Any, _P], _R]]:
+    """Decorates a method: it takes what `arguments` takes, for type checkers and `help` too."""
+    signature = inspect.signature(arguments)
+
+    def with_them(method: Callable[..., _R]) -> Callable[Concatenate[Any, _P], _R]:
+        own = inspect.signature(method)
+        me = next(iter(own.parameters.values()))
+        told = signature.replace(
+            parameters=[me, *signature.parameters.values()],
+            return_annotation=own.return_annotation,
+        )
+        method.__signature__ = told  # type: ignore[attr-defined]
+        return method
+
+    return with_them
 
 
 def _takes(control: Control, catalog: Catalog, kind: ControlInputType) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -18,10 +18,8 @@ from ..generation.client import Client
 from ..generation.job import AsyncEvents, Job
 from ..models.catalog import Catalog, LoraInfo, Model
 from ..models.file_names import latent_info
-from .arguments import Asked, DescribingClient, Hints, described
-from .collecting import Collected, PreviewCallback, ProgressCallback
-from .generation_config import ImageGenerationConfig
-from .media import PictureLike, save_images
+from .arguments import Asked, DescribingClient, asked_for_files, takes
+from .media import save_images
 from .running import GenerationEvent, Work
 from .telling import in_python, warn
 
@@ -106,21 +104,8 @@ class DrawThingsClient:
         for profile in self.profile.members:
             channel.forget(profile)
 
-    def generate_image(
-        self,
-        prompt: str,
-        config: ImageGenerationConfig,
-        negative_prompt: str = "",
-        scale_factor: int = 1,
-        input_image: PictureLike | None = None,
-        mask_image: PictureLike | None = None,
-        hints: Hints | None = None,
-        metadata_override: Any = None,
-        progress_callback: ProgressCallback | None = None,
-        preview_callback: PreviewCallback | None = None,
-        *,
-        references: Sequence[PictureLike] = (),
-    ) -> list[bytes]:
+    @takes(asked_for_files)
+    def generate_image(self, *arguments: Any, **named: Any) -> list[bytes]:
         """The pictures as PNG files, in order; of a video its frames.
 
         The files hold what made them, as the Draw Things app reads it. Pictures go in as
@@ -133,47 +118,19 @@ class DrawThingsClient:
         `preview_callback` a small PNG file. What the server will not do as asked becomes
         a DrawThingsWarning.
         """
-        collected = Collected(progress_callback, preview_callback)
-        for event in self.generate(
-            prompt,
-            config,
-            negative_prompt,
-            input_image=input_image,
-            mask_image=mask_image,
-            references=references,
-            hints=hints,
-            metadata_override=metadata_override,
-            scale_factor=scale_factor,
-        ):
+        asked, collected = asked_for_files(*arguments, **named)
+        for event in self._events(asked):
             collected.take(event)
         return collected.files()
 
-    def generate(
-        self,
-        prompt: str,
-        config: ImageGenerationConfig,
-        negative_prompt: str = "",
-        *,
-        input_image: PictureLike | None = None,
-        mask_image: PictureLike | None = None,
-        references: Sequence[PictureLike] = (),
-        hints: Hints | None = None,
-        metadata_override: Any = None,
-        scale_factor: int = 1,
-    ) -> Iterator[GenerationEvent]:
+    @takes(Asked.of)
+    def generate(self, *arguments: Any, **named: Any) -> Iterator[GenerationEvent]:
         """The same as events, while it happens; leaving the loop early cancels it."""
-        asked = _asked(
-            prompt,
-            config,
-            negative_prompt,
-            input_image,
-            mask_image,
-            references,
-            hints,
-            scale_factor,
-        )
+        yield from self._events(Asked.of(*arguments, **named))
+
+    def _events(self, asked: Asked) -> Iterator[GenerationEvent]:
         with in_python():
-            work = Work(self._for(metadata_override), asked.order)
+            work = Work(self._for(asked), asked.order)
             warn(*work.notes)
             run = work.start()
             try:
@@ -214,14 +171,13 @@ class DrawThingsClient:
             for profile in self.profile.members
         )
 
-    def _for(self, metadata_override: Any) -> tuple[Client, ...]:
-        """The clients, or ones that know the files of an override."""
-        if not metadata_override:
+    def _for(self, asked: Asked) -> tuple[Client, ...]:
+        """The clients, or ones that know the files that a script describes."""
+        if asked.extra == Catalog():
             return self.clients
-        extra = described(metadata_override)
         made: tuple[DescribingClient, ...] = self._clients(DescribingClient)
         for client in made:
-            client.extra = extra
+            client.extra = asked.extra
         return made
 
 
@@ -260,38 +216,24 @@ class AsyncDrawThingsClient:
     ) -> None:
         self.sync.close()
 
+    @takes(Asked.of)
     async def generate(
-        self,
-        prompt: str,
-        config: ImageGenerationConfig,
-        negative_prompt: str = "",
-        *,
-        input_image: PictureLike | None = None,
-        mask_image: PictureLike | None = None,
-        references: Sequence[PictureLike] = (),
-        hints: Hints | None = None,
-        metadata_override: Any = None,
-        scale_factor: int = 1,
+        self, *arguments: Any, **named: Any
     ) -> AsyncGenerator[GenerationEvent, None]:
         """What happens, while it happens; leaving the loop early cancels it.
 
         `png()` of a picture takes a tenth of a second for each megapixel: call it with
         asyncio.to_thread where that matters.
         """
+        asked = await asyncio.to_thread(Asked.of, *arguments, **named)
+        async with contextlib.aclosing(self._events(asked)) as events:
+            async for event in events:
+                yield event
 
+    async def _events(self, asked: Asked) -> AsyncGenerator[GenerationEvent, None]:
         def prepare() -> Work:
-            asked = _asked(
-                prompt,
-                config,
-                negative_prompt,
-                input_image,
-                mask_image,
-                references,
-                hints,
-                scale_factor,
-            )
             with in_python():
-                return Work(self.sync._for(metadata_override), asked.order)
+                return Work(self.sync._for(asked), asked.order)
 
         work = await asyncio.to_thread(prepare)
         warn(*work.notes)
@@ -307,35 +249,11 @@ class AsyncDrawThingsClient:
         finally:
             run.cancel()
 
-    async def generate_image(
-        self,
-        prompt: str,
-        config: ImageGenerationConfig,
-        negative_prompt: str = "",
-        scale_factor: int = 1,
-        input_image: PictureLike | None = None,
-        mask_image: PictureLike | None = None,
-        hints: Hints | None = None,
-        metadata_override: Any = None,
-        progress_callback: ProgressCallback | None = None,
-        preview_callback: PreviewCallback | None = None,
-        *,
-        references: Sequence[PictureLike] = (),
-    ) -> list[bytes]:
+    @takes(asked_for_files)
+    async def generate_image(self, *arguments: Any, **named: Any) -> list[bytes]:
         """See DrawThingsClient.generate_image; the callbacks are called in the loop's thread."""
-        collected = Collected(progress_callback, preview_callback)
-        events = self.generate(
-            prompt,
-            config,
-            negative_prompt,
-            input_image=input_image,
-            mask_image=mask_image,
-            references=references,
-            hints=hints,
-            metadata_override=metadata_override,
-            scale_factor=scale_factor,
-        )
-        async with contextlib.aclosing(events):
+        asked, collected = await asyncio.to_thread(asked_for_files, *arguments, **named)
+        async with contextlib.aclosing(self._events(asked)) as events:
             async for event in events:
                 collected.take(event)
         return await asyncio.to_thread(collected.files)
@@ -355,24 +273,6 @@ class AsyncDrawThingsClient:
     async def catalog(self) -> Catalog:
         """All that the server has; of several servers, the first one's."""
         return await asyncio.to_thread(self.sync.catalog)
-
-
-def _asked(
-    prompt: str,
-    config: ImageGenerationConfig,
-    negative_prompt: str,
-    input_image: PictureLike | None,
-    mask_image: PictureLike | None,
-    references: Sequence[PictureLike],
-    hints: Hints | None,
-    scale_factor: int,
-) -> Asked:
-    if scale_factor != 1:
-        raise SettingsError(
-            f"scale_factor must be 1, not {scale_factor!r}: pictures are sent at the size of the "
-            "result. To enlarge, set upscaler and upscaler_scale_factor."
-        )
-    return Asked.of(prompt, config, negative_prompt, input_image, mask_image, references, hints)
 
 
 class ModelMetadata:

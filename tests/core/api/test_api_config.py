@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import pydoc
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from drawthings.dt_core import (
+    AsyncDrawThingsClient,
     ControlInputType,
     ControlMode,
     ControlNetConfig,
@@ -276,3 +278,33 @@ def test_a_control_without_file_and_picture_is_warned_of() -> None:
 def test_no_prompt_of_a_control_is_warned_of() -> None:
     with pytest.warns(DrawThingsWarning, match="no_prompt of the control 'c.ckpt'"):
         ControlNetConfig("c.ckpt", no_prompt=True).to_control()
+
+
+@pytest.mark.parametrize("name", ["generate", "generate_image"])
+def test_the_asyncio_twin_takes_the_very_same_arguments(name: str) -> None:
+    ours, twin = (
+        inspect.signature(getattr(kind, name)).parameters
+        for kind in (DrawThingsClient, AsyncDrawThingsClient)
+    )
+    assert ours == twin
+    assert next(iter(ours)) == "self"
+    assert not {p.kind for p in ours.values()} & {
+        inspect.Parameter.VAR_POSITIONAL,
+        inspect.Parameter.VAR_KEYWORD,
+    }
+    pictures = {"input_image", "mask_image", "references", "hints"}
+    assert pictures <= set(ours)
+    assert all(parameter.annotation for parameter in ours.values())
+    assert "references: 'Sequence[PictureLike]' = ()" in pydoc.render_doc(
+        getattr(DrawThingsClient, name), renderer=pydoc.plaintext
+    )
+
+
+if TYPE_CHECKING:  # what a type checker must say of a wrong call
+
+    def _wrong_calls(client: DrawThingsClient, config: ImageGenerationConfig) -> None:
+        client.generate("x", config, hint={})  # type: ignore[call-arg]
+        client.generate_image("x", config, references=3)  # type: ignore[arg-type]
+        AsyncDrawThingsClient().generate("x")  # type: ignore[call-arg]
+        files: list[int] = client.generate_image("x", config)  # type: ignore[assignment]
+        assert files

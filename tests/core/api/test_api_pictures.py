@@ -269,7 +269,7 @@ def test_defaults_warn_of_nothing_on_any_family(client: DrawThingsClient) -> Non
     families = {model.version: model.file for model in client.list_models()}
     assert len(families) > 30
     for model in families.values():
-        order = Asked.of("x", ImageGenerationConfig(model), "", red(), None, (), None).order
+        order = Asked.of("x", ImageGenerationConfig(model), input_image=red()).order
         work = Work(client.clients, order)
         told = [*work.notes, *(finding.sentence for finding in work.findings())]
         because = ("the image has no effect", "makes no picture of its own")
