@@ -46,6 +46,8 @@ def _run(options: argparse.Namespace) -> int:
         from .listings import run
     elif command in {"upload", "files"}:
         from .server_files import run
+    elif command == "doctor":
+        from .doctor import run
     elif command == "inspect":
         from .inspecting import run
     else:

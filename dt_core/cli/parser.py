@@ -73,6 +73,17 @@ def build() -> argparse.ArgumentParser:
     )
     _seconds(ping)
     _server(ping)
+    doctor = commands.add_parser(
+        "doctor", help="check whether a server does what is documented; asks before it generates"
+    )
+    doctor.add_argument("--model", "-m", help="the model to try (default: the smallest)")
+    doctor.add_argument("--yes", "-y", action="store_true", help="generate without asking")
+    doctor.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write the figures as JSON: no prompts, names, addresses or secrets",
+    )
+    _server(doctor)
     servers = commands.add_parser(
         "discover", aliases=["servers"], help="find servers on the local network"
     )

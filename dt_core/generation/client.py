@@ -105,6 +105,14 @@ class Client:
         return Client(self.profile.at(ip), secret=self._secret, name=self._name, known=self._known)
 
     @property
+    def has_secret(self) -> bool:
+        return bool(self._secret)
+
+    def without_secret(self) -> Client:
+        """The same server, asked without the shared secret."""
+        return Client(self.profile, name=self._name, known=self._known)
+
+    @property
     def security(self) -> str:
         """How the connection is secured, in words. Connects if needed."""
         return self._connect().security

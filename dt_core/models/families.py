@@ -150,7 +150,13 @@ def family(version: str) -> Family | None:
     return FAMILIES.get(version)
 
 
-_WEIGHTS = re.compile(r"_(q\d+p|bf16|f16|fp16)(_svd)?\.ckpt$")
+_WEIGHTS = re.compile(r"_(q\d+p|i\d+x|bf16|f16|fp16)(_svd)?\.ckpt$")
+
+
+def weights_of(file: str) -> str:
+    """How the weights in a file are stored, by its name, such as "q6p"; "" if it does not tell."""
+    found = _WEIGHTS.search(file)
+    return found[1] if found else ""
 
 
 def family_of_file(file: str) -> Family | None:

@@ -1,0 +1,105 @@
+"""The messages of one generation as the server sent them: what a job hides from its user.
+
+For whoever looks at the protocol itself (docs/protocol.md 5); pictures come from `job`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..connection import channel
+from ..request.message import build
+from ..request.resolved import GenerationRequest
+from ..wire import protobuf
+from .client import Client
+from .events import Stage
+
+if TYPE_CHECKING:
+    import grpc
+else:
+    from ..connection import late_grpc as grpc
+
+_SAMPLING = {Stage.SAMPLING, Stage.SECOND_PASS_SAMPLING}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One message. `seconds` since the call began; `plan` has the steps of each stage, 0 where
+    a stage has none; `pieces` are pictures or parts of them, as they came."""
+
+    seconds: float
+    stage: Stage | None
+    step: int
+    plan: Mapping[Stage, int]
+    preview: bytes | None
+    download_bytes: int | None
+    pieces: tuple[bytes, ...]
+    sound: tuple[bytes, ...]
+    more: bool
+    scale_factor: int | None
+
+
+@dataclass(slots=True)
+class Call:
+    """One generation under way: iterate it once for its answers; `cancel` ends it.
+
+    Raises what `Client.prepare` raises at once, and while iterating what a failed call means.
+    """
+
+    client: Client
+    request: GenerationRequest
+    chunked: bool = True
+    warnings: tuple[str, ...] = field(init=False, default=())
+    began: float = field(init=False, default=0.0)
+    _call: Any = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        resolved, self.warnings = self.client.prepare(self.request)
+        message = build(resolved, secret=self.client._secret)
+        message.chunked = self.chunked
+        method = protobuf.GENERATE_IMAGE
+        stream = self.client._connect().channel.unary_stream(
+            method.path, request_serializer=method.serialize
+        )
+        self.began = time.monotonic()
+        self._call = stream(message)
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+    def __iter__(self) -> Iterator[Answer]:
+        try:
+            for data in self._call:
+                yield _answer(protobuf.GENERATE_IMAGE.parse_reply(data), self.began)
+        except grpc.RpcError as error:
+            raise channel.explain(error, self.client.profile) from None
+
+
+def _answer(message: Any, began: float) -> Answer:
+    stage, step = None, 0
+    if message.HasField("currentSignpost"):
+        stage, step = _signpost(message.currentSignpost)
+    planned = (_signpost(row) for row in message.signposts)
+    return Answer(
+        seconds=time.monotonic() - began,
+        stage=stage,
+        step=step,
+        plan={row: steps for row, steps in planned if row is not None},
+        preview=message.previewImage if message.HasField("previewImage") else None,
+        download_bytes=message.downloadSize if message.HasField("downloadSize") else None,
+        pieces=tuple(message.generatedImages),
+        sound=tuple(message.generatedAudio),
+        more=message.chunkState == protobuf.MORE_CHUNKS,
+        scale_factor=message.scaleFactor if message.HasField("scaleFactor") else None,
+    )
+
+
+def _signpost(message: Any) -> tuple[Stage | None, int]:
+    name = message.WhichOneof("signpost")
+    if name is None:
+        return None, 0
+    stage = Stage(name)
+    return stage, getattr(message, name).step if stage in _SAMPLING else 0
