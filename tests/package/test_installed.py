@@ -76,16 +76,6 @@ def test_the_command_is_installed(installed: Path) -> None:
     assert list(installed.glob("bin/drawthings")) or list(installed.glob("Scripts/drawthings*"))
 
 
-def test_every_public_name_is_listed_and_exists() -> None:
-    from drawthings import dt_core
-
-    assert set(dt_core._MODULE) == set(dt_core.__all__)
-    assert len(dt_core.__all__) == len(set(dt_core.__all__))
-    assert list(dt_core.__all__) == sorted(dt_core.__all__)
-    for name in dt_core.__all__:
-        assert getattr(dt_core, name) is not None
-
-
 WITHOUT_FPZIP = """
 import sys
 import dt_core
