@@ -83,5 +83,5 @@ if TYPE_CHECKING:  # what a type checker must see
         from drawthings.dt_core import Nonsense  # type: ignore[attr-defined]
 
         number: int = dt_core.discover  # type: ignore[assignment]
-        client: dt_core.DrawThingsClient = dt_core.Client()  # type: ignore[call-arg,assignment]
+        client: dt_core.DrawThingsClient = dt_core.Client()  # type: ignore[assignment]
         return Nonsense, number, client
