@@ -8,14 +8,14 @@ import os
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
+from typing import Any
 
 from ..connection.known_servers import KnownServers
 from ..connection.profile import ServerProfile, TlsMode, default_profile
 from ..connection.secret_store import SecretStore
 from ..errors import SettingsError
 from ..generation.client import Client
-from ..generation.job import AsyncEvents, Job
+from ..generation.event_queue import AsyncEvents
 from ..models.catalog import Catalog, LoraInfo, Model
 from ..models.file_names import latent_info
 from .arguments import Asked, DescribingClient, asked_for_files, takes
@@ -238,12 +238,11 @@ class AsyncDrawThingsClient:
         work = await asyncio.to_thread(prepare)
         warn(*work.notes)
         run = work.start()
-        # A run has what AsyncEvents needs of a job: on_event, poll and cancel.
-        events = AsyncEvents(cast("Job", run))
+        events = AsyncEvents(run)
         try:
             with in_python():
                 while (batch := await events.take()) is not None:
-                    for event in cast("list[Any]", batch):
+                    for event in batch:
                         for told in work.told(event):
                             yield told
         finally:

@@ -36,8 +36,9 @@ from ..request.message import build
 from ..request.resolved import GenerationRequest, Resolved, resolve
 from ..text import Text
 from ..wire import protobuf
+from .event_queue import AsyncEvents
 from .events import Event, Started
-from .job import AsyncEvents, Job
+from .job import Job
 from .upload import Upload
 
 if TYPE_CHECKING:

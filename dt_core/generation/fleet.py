@@ -9,11 +9,9 @@ on goes to another one; results keep the order of the requests.
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import (
     Cancelled,
@@ -26,14 +24,14 @@ from ..errors import (
 )
 from ..request.resolved import GenerationRequest
 from .client import Client
-from .events import AudioReceived, Event, ImageReceived
+from .event_queue import EventQueue
+from .events import AudioReceived, Event, ImageReceived, optional_bytes
 from .job import Job
 
 TURN_POLL_S = 0.05
 MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next
 
 _LEAVES = (ServerUnreachable, ProtocolError, TrustError, SecretRejected, ModelNotFound)
-_END = object()
 
 # How many requests of this process each server has, by address.
 _work: dict[str, int] = {}
@@ -67,7 +65,7 @@ class Answer:
     complete: bool = False
 
 
-class Run:
+class Run(EventQueue[Numbered | Left]):
     """Requests on their way through a fleet.
 
     Iterate it, or `poll`, for Numbered and Left. The error that stopped it is raised at the
@@ -77,6 +75,7 @@ class Run:
 
     def __init__(self, clients: Sequence[Client], requests: Sequence[GenerationRequest]) -> None:
         """Start at once. `clients` has one for each server."""
+        super().__init__()
         self.answers = [Answer() for _ in requests]
         self._requests = tuple(requests)
         self._pending = list(range(len(requests)))
@@ -85,10 +84,7 @@ class Run:
         self._working = len(clients)
         self._error: BaseException | None = None
         self._cancelled = False
-        self._over = False
         self._state = threading.Condition()
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._notify: Callable[[], None] | None = None
         for client in clients:
             threading.Thread(
                 target=self._serve, args=(client,), name="drawthings-fleet", daemon=True
@@ -104,49 +100,6 @@ class Run:
         for job in jobs:
             job.cancel()
 
-    def on_event(self, notify: Callable[[], None]) -> None:
-        """Call `notify` in some thread whenever there is something to take."""
-        self._notify = notify
-        notify()  # for what came before
-
-    def poll(self) -> list[Numbered | Left] | None:
-        """The events since the last call, without waiting; None once all are taken.
-
-        Raises the error that stopped the run, after the events before it were handed out.
-        """
-        events: list[Numbered | Left] = []
-        while not self._over:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return events
-            if item is not _END:
-                events.append(item)
-            elif events:  # hand out first what came before
-                self._queue.put(item)
-                return events
-            else:
-                self._finish()
-        return None
-
-    def __iter__(self) -> Iterator[Numbered | Left]:
-        while not self._over:
-            item = self._queue.get()
-            if item is _END:
-                self._finish()
-                return
-            yield item
-
-    def _finish(self) -> None:
-        self._over = True
-        if self._error is not None:
-            raise self._error
-
-    def _put(self, item: Any) -> None:
-        self._queue.put(item)
-        if self._notify is not None:
-            self._notify()
-
     def _serve(self, client: Client) -> None:
         """One server's thread: request after request until none is left or it fails."""
         try:
@@ -161,7 +114,7 @@ class Run:
                 if error is None:
                     continue
                 if isinstance(error, _LEAVES) and self._may_move(number):
-                    self._put(Left(number, client.profile.address, error))
+                    self.put(Left(number, client.profile.address, error))
                 else:
                     self._stop(error)
                 return
@@ -172,7 +125,7 @@ class Run:
                 self._working -= 1
                 last = self._working == 0
             if last:
-                self._put(_END)
+                self.end(self._error)
 
     def _wait_for_work(self) -> bool:
         """Wait until there is a request to take; False when there will be none."""
@@ -204,7 +157,7 @@ class Run:
         ended: BaseException | None = None
         try:
             for event in job:
-                self._put(Numbered(number, client.profile.address, event))
+                self.put(Numbered(number, client.profile.address, event), optional_bytes(event))
         except DrawThingsError as error:
             ended = error
         finally:

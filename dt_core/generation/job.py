@@ -1,18 +1,14 @@
 """One running generation: its events in order, and `cancel`.
 
 A thread reads the stream and decodes, what is compressed side by side in threads of their
-own; whoever waits takes events from a queue. So the waiting side may be a plain loop, an
-asyncio task, or ComfyUI, whose event loop lives for one prompt only.
+own; whoever waits takes events from the queue that a job is.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import queue
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..connection.channel import explain
 from ..connection.profile import ServerProfile
@@ -22,14 +18,15 @@ from ..request import frames
 from ..wire import fpzip_pool
 from .allowance import Allowance
 from .delivery import Delivery
+from .event_queue import EventQueue
 from .events import (
     Arrival,
     AudioReceived,
     Event,
     ImageReceived,
     Lost,
-    Preview,
     Started,
+    optional_bytes,
 )
 from .reading import Reader
 
@@ -38,13 +35,10 @@ if TYPE_CHECKING:
 else:
     from ..connection import late_grpc as grpc
 
-_E_co = TypeVar("_E_co", covariant=True)
-_END = object()
 MOST_LOST = 3  # after so many damaged pictures nobody waits for the rest
-PREVIEWS_WAITING = 64 << 20  # bytes of previews that nobody took yet; newer ones are left out
 
 
-class Job:
+class Job(EventQueue[Event]):
     """One generation. Iterate it for events; an error is raised where it happened.
 
     `images` and `audio` hold what has arrived whole so far, also after an error.
@@ -60,33 +54,30 @@ class Job:
         room: Stack | None = None,
         explained: Callable[[grpc.RpcError, ServerProfile], DrawThingsError] = explain,
     ) -> None:
+        super().__init__()
         self.images: list[ImageReceived] = []
         self.audio: list[AudioReceived] = []
         self._prepare = prepare
-        self._notify: Callable[[], None] | None = None
         self._profile = profile
         self._room = room
         self._explained = explained
         self._delivery = Delivery(self._arrived, self._stop_call, fpzip_pool.at_once() + 1)
-        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._call: Any = None
         self._cancelled = False
-        self._over = False
-        self._waiting = 0  # bytes of previews
         self._lost: list[TensorError] = []
-        self._lock = threading.Lock()
+        self._state = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="drawthings-job", daemon=True)
         self._thread.start()
 
     def cancel(self) -> None:
         """End the call now; safe from any thread and more than once. Ends in Cancelled."""
-        with self._lock:
+        with self._state:
             self._cancelled = True
         self._delivery.stop()
         self._stop_call()
 
     def _stop_call(self) -> None:
-        with self._lock:
+        with self._state:
             call = self._call
         if call is not None:
             call.cancel()
@@ -96,49 +87,6 @@ class Job:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def poll(self) -> list[Event] | None:
-        """The events since the last call, without waiting; None once all are taken.
-
-        Raises the error that ended the job, after the events before it were handed out.
-        """
-        events: list[Event] = []
-        while not self._over:
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return events
-            if item is _END or isinstance(item, BaseException):
-                if events:  # hand out first what came before
-                    self._queue.put(item)
-                    return events
-                self._over = True
-                if isinstance(item, BaseException):
-                    raise item
-                return None
-            events.append(self._taken(item))
-        return None
-
-    def __iter__(self) -> Iterator[Event]:
-        while not self._over:
-            item = self._queue.get()
-            if item is _END:
-                self._over = True
-                return
-            if isinstance(item, BaseException):
-                self._over = True
-                raise item
-            yield self._taken(item)
-
-    def on_event(self, notify: Callable[[], None]) -> None:
-        """Call `notify` in the job's thread whenever there is something to take."""
-        self._notify = notify
-        notify()  # for what came before
-
-    def _put(self, item: Any) -> None:
-        self._queue.put(item)
-        if self._notify is not None:
-            self._notify()
-
     def _arrived(self, event: Arrival) -> None:
         if isinstance(event, Lost):
             self._lost.append(event.error)
@@ -147,28 +95,17 @@ class Job:
             self.images.append(event)
         elif isinstance(event, AudioReceived):
             self.audio.append(event)
-        elif isinstance(event, Preview):
-            with self._lock:
-                if self._waiting > PREVIEWS_WAITING:
-                    return
-                self._waiting += len(event.data)
-        self._put(event)
-
-    def _taken(self, event: Event) -> Event:
-        if isinstance(event, Preview):
-            with self._lock:
-                self._waiting -= len(event.data)
-        return event
+        self.put(event, optional_bytes(event))
 
     def _run(self) -> None:
         try:
             self._read()
         except grpc.RpcError as error:
-            self._put(self._meaning(error))
+            self.end(self._meaning(error))
         except BaseException as error:
-            self._put(error)
+            self.end(error)
         else:
-            self._put(_END)
+            self.end()
 
     def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
         meant = self._explained(error, self._profile)
@@ -183,8 +120,8 @@ class Job:
 
     def _read(self) -> None:
         first, start = self._prepare()
-        self._put(first)
-        with self._lock:
+        self.put(first)
+        with self._state:
             if self._cancelled:
                 raise Cancelled("The generation was cancelled.")
             call = self._call = start()
@@ -218,52 +155,3 @@ class Job:
                 "support) or was cancelled in the app. Try another sampler, size or model, "
                 "and look at its log."
             )
-
-
-class Source(Protocol[_E_co]):
-    """What has events to take: a Job, or several in a fleet.Run."""
-
-    def poll(self) -> Sequence[_E_co] | None: ...
-    def on_event(self, notify: Callable[[], None]) -> None: ...
-    def cancel(self) -> None: ...
-
-
-class AsyncEvents(Generic[_E_co]):
-    """The events of a job, for the running asyncio loop."""
-
-    def __init__(self, job: Source[_E_co]) -> None:
-        self._job = job
-        self._loop = asyncio.get_running_loop()
-        self._ready = asyncio.Event()
-        job.on_event(self._wake)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, nobody waits
-            self._loop.call_soon_threadsafe(self._ready.set)
-
-    async def take(self, timeout_s: float | None = None) -> Sequence[_E_co] | None:
-        """Wait for events, at most `timeout_s`; an empty list if none came, None at the end.
-
-        Raises the error that ended the job.
-        """
-        # Not asyncio.wait_for: before Python 3.12 it can swallow a cancellation.
-        alarm = None if timeout_s is None else self._loop.call_later(timeout_s, self._ready.set)
-        try:
-            await self._ready.wait()
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-        self._ready.clear()
-        events = self._job.poll()
-        if events:
-            self._ready.set()  # more may be there: look again at once
-        return events
-
-    async def __aiter__(self) -> AsyncGenerator[_E_co, None]:
-        """All events. Leaving the loop early, also by cancellation, cancels the job."""
-        try:
-            while (events := await self.take()) is not None:
-                for event in events:
-                    yield event
-        finally:
-            self._job.cancel()

@@ -22,8 +22,9 @@ from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import DrawThingsError, NoAnswer, ServerError
 from ...dt_core.generation import fleet
 from ...dt_core.generation.client import Client
+from ...dt_core.generation.event_queue import AsyncEvents
 from ...dt_core.generation.fleet import Answer, Left, Numbered
-from ...dt_core.generation.job import AsyncEvents, Job
+from ...dt_core.generation.job import Job
 from ...dt_core.generation.spread import spread
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import Family

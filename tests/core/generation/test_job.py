@@ -24,7 +24,7 @@ from drawthings.dt_core.errors import (
     ServerUnreachable,
     TensorError,
 )
-from drawthings.dt_core.generation import job
+from drawthings.dt_core.generation import event_queue
 from drawthings.dt_core.generation.client import AsyncClient, Client
 from drawthings.dt_core.generation.events import (
     AudioReceived,
@@ -353,7 +353,7 @@ def test_an_answer_without_bounds_is_refused_in_words() -> None:
 
 
 def test_previews_that_nobody_takes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "PREVIEWS_WAITING", 3000)
+    monkeypatch.setattr(event_queue, "OPTIONAL_BYTES", 3000)
     previews = [Response(previewImage=bytes(1000)) for _ in range(50)]
     with answering(*previews, Response(generatedImages=[picture()])) as (_, client):
         running = client.generate(REQUEST)
