@@ -41,6 +41,9 @@ class Remedy(Enum):
     """
 
     CHOOSE_PLAIN_TEXT = Template("remedy_plain_text", "Choose plain text for this server.")
+    MEND_FILE = Template("remedy_mend_file", "Mend or remove {file}.")
+    MAKE_WRITABLE = Template("remedy_make_writable", "Make {file} and its folder writable.")
+    CLOSE_OTHERS = Template("remedy_close_others", "Try again, or end the other program.")
 
 
 class DrawThingsError(Exception):

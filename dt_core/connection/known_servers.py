@@ -7,27 +7,34 @@ secret, but whoever can write it decides whom we trust, so it is its owner's onl
 from __future__ import annotations
 
 import datetime as dt
-import json
-import os
 import re
-import threading
 from pathlib import Path
 from typing import Any
 
 from .. import folders
 from ..errors import TrustError
+from ..files import JsonFile, say_once
+from ..text import Template
 
 FILE_NAME = "known_servers.json"
 
-_lock = threading.Lock()  # a store is made anew for every use, so it is the module's
+_WHAT = Template("known_servers_file", "The list of known servers")
+_NOT_KEPT = Template(
+    "certificates_not_kept",
+    "{why} Certificates of servers are remembered until this program ends.",
+)
+
+# What could not be written, by file: a server that changes meanwhile is noticed all the same.
+_unwritten: dict[Path, dict[str, str]] = {}
 
 
 class KnownServers:
     """The certificates that servers presented, by address ("host:port"), in one file."""
 
     def __init__(self, path: Path | None = None) -> None:
-        """`path` is the file, by default known_servers.json in `places.user_folder()`."""
+        """`path` is the file, by default known_servers.json in `folders.user_folder()`."""
         self.path = path if path is not None else folders.user_folder() / FILE_NAME
+        self._file = JsonFile(self.path, _WHAT(), TrustError)
 
     def fingerprint(self, address: str) -> str | None:
         """The SHA-256 (64 hexadecimal digits) that is remembered for an address.
@@ -35,55 +42,41 @@ class KnownServers:
         Raises TrustError if the file is damaged: a file that cannot be read must not
         look like one that knows nobody.
         """
-        entry = self._read().get(address)
-        return None if entry is None else str(entry["fingerprint"])
+        return self.all().get(address)
 
     def remember(self, address: str, fingerprint: str) -> None:
-        """From now on that address has that certificate."""
+        """From now on that address has that certificate.
+
+        Where it cannot be written, until this process ends; the log says so once.
+        """
+        self._checked(self._file.read())
         since = dt.datetime.now(dt.timezone.utc).date().isoformat()
-        with _lock:
-            known = self._read()
-            if known.get(address, {}).get("fingerprint") != fingerprint:
-                self._write({**known, address: {"fingerprint": fingerprint, "since": since}})
+        try:
+            with self._file.changing() as known:
+                if self._checked(known).get(address) != fingerprint:
+                    known[address] = {"fingerprint": fingerprint, "since": since}
+        except TrustError as error:
+            say_once(_NOT_KEPT(why=error.told()))
+            _unwritten.setdefault(self.path, {})[address] = fingerprint
+        else:
+            _unwritten.get(self.path, {}).pop(address, None)
 
     def forget(self, address: str) -> None:
         """The next certificate of that address counts as its first."""
-        with _lock:
-            known = self._read()
-            if known.pop(address, None) is not None:
-                self._write(known)
+        _unwritten.get(self.path, {}).pop(address, None)
+        if address in self._checked(self._file.read()):
+            with self._file.changing() as known:
+                known.pop(address, None)
 
     def all(self) -> dict[str, str]:
         """Every remembered fingerprint by address."""
-        return {address: entry["fingerprint"] for address, entry in self._read().items()}
+        return {**self._checked(self._file.read()), **_unwritten.get(self.path, {})}
 
-    def _write(self, known: dict[str, dict[str, str]]) -> None:
-        draft = self.path.with_suffix(".new")
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft.unlink(missing_ok=True)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(known, file, indent=1, sort_keys=True)
-            draft.replace(self.path)
-        except OSError as error:
-            raise TrustError(
-                f"The server's certificate cannot be remembered in {self.path.name} "
-                f"({error.strerror}): make its folder writable, or pin the fingerprint."
-            ) from None
-
-    def _read(self) -> dict[str, dict[str, str]]:
-        try:
-            data: Any = json.loads(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError):
-            data = None
-        if not isinstance(data, dict) or not all(map(_is_entry, data.values())):
-            raise TrustError(
-                f"The list of known servers cannot be read: mend or remove {self.path.name}."
-            )
-        return data
+    def _checked(self, known: dict[str, Any]) -> dict[str, str]:
+        """The fingerprints. Raises TrustError if anything else is there."""
+        if not all(map(_is_entry, known.values())):
+            raise self._file.damaged()
+        return {address: entry["fingerprint"] for address, entry in known.items()}
 
 
 def _is_entry(entry: Any) -> bool:

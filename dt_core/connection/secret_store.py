@@ -6,18 +6,17 @@ file that only its owner can read; it goes into requests and nowhere else.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import re
-import threading
 from pathlib import Path
 
 from ..errors import SecretRejected
+from ..files import JsonFile
+from ..text import Template
 
 VARIABLE = "DRAWTHINGS_SECRET"
 
-_lock = threading.Lock()  # a store is made anew for every use, so it is the module's
+_WHAT = Template("secrets_file", "The file of secrets")
 
 
 class SecretStore:
@@ -30,6 +29,7 @@ class SecretStore:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
+        self._file = JsonFile(path, _WHAT(), SecretRejected) if path else None
 
     def lookup(self, name: str) -> str | None:
         """The secret of that name; None only for the empty name.
@@ -59,48 +59,20 @@ class SecretStore:
 
     def save(self, name: str, secret: str) -> None:
         """Store a secret in the file, readable by its owner only."""
-        with _lock:
-            self._write({**self._read(), name: secret})
+        if self._file is None:
+            raise SecretRejected("This secret store has no file: use the environment.")
+        with self._file.changing() as secrets:
+            secrets[name] = secret
 
     def remove(self, name: str) -> None:
         """Forget the secret of that name, if the file has one."""
-        with _lock:
-            secrets = self._read()
-            if secrets.pop(name, None) is not None:
-                self._write(secrets)
-
-    def _write(self, secrets: dict[str, str]) -> None:
-        if self._path is None:
-            raise SecretRejected("This secret store has no file: use the environment.")
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(secrets, file, indent=1)
-        draft.replace(self._path)
+        if self._file is not None and name in self._file.read():
+            with self._file.changing() as secrets:
+                secrets.pop(name, None)
 
     def _read(self) -> dict[str, str]:
-        if self._path is None or not self._path.exists():
-            return {}
-        _close_to_others(self._path)
-        try:
-            data = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise SecretRejected(
-                f"The secrets file {self._path.name} cannot be read ({type(error).__name__}): "
-                'it must hold one JSON object, {"name": "secret"}.'
-            ) from None
-        if not isinstance(data, dict):
-            raise SecretRejected(f"The secrets file {self._path.name} must hold one JSON object.")
-        return {str(key): value for key, value in data.items() if isinstance(value, str)}
-
-
-def _close_to_others(path: Path) -> None:
-    """A file that was written by hand may be open to all."""
-    with contextlib.suppress(OSError):
-        if os.name == "posix" and path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+        data = self._file.read() if self._file else {}
+        return {name: value for name, value in data.items() if isinstance(value, str)}
 
 
 def _variable(name: str) -> str:

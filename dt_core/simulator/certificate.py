@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import os
 import shutil
+import ssl
 import subprocess
 import tempfile
 from pathlib import Path
 
-from .. import folders
+from .. import files, folders
 from ..errors import TrustError
+from ..text import Template, verbatim
 
 _VALID_DAYS = 3650
+_LIMIT = 1 << 20  # bytes of a file
+_NOT_KEPT = Template(
+    "simulator_certificate_not_kept",
+    "The simulator's certificate cannot be kept ({reason}): it is another one at every start.",
+)
 _NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1"
 _NO_TOOL = (
     "The simulator cannot make a certificate, because neither the Python package cryptography "
@@ -31,22 +37,37 @@ def own_certificate(folder: Path | None = None) -> tuple[bytes, bytes]:
     Raises TrustError if there is nothing to make one with.
     """
     folder = folder or folders.simulator_folder()
+    try:
+        with files.locked(folder / "certificate.pem"):
+            pair = _kept(folder)
+            if pair is None:
+                pair = _made()
+                files.write(folder / "private-key.pem", pair[1])
+                files.write(folder / "certificate.pem", pair[0])
+    except OSError as error:
+        pair = _kept(folder)
+        if pair is None:
+            files.say_once(_NOT_KEPT(reason=verbatim(error.strerror or type(error).__name__)))
+            pair = _made()
+    return pair
+
+
+def _kept(folder: Path) -> tuple[bytes, bytes] | None:
+    """Those of before, if they are there, whole, and belong together."""
     certificate, key = folder / "certificate.pem", folder / "private-key.pem"
-    if not (certificate.exists() and key.exists()):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = _with_cryptography() or _with_openssl()
-        if made is None:
-            raise TrustError(_NO_TOOL)
-        _write(key, made[1])
-        _write(certificate, made[0])
-    return certificate.read_bytes(), key.read_bytes()
+    try:
+        pair = files.read(certificate, _LIMIT), files.read(key, _LIMIT)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, "")
+    except OSError:  # of which SSLError is one
+        return None
+    return pair
 
 
-def _write(path: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent)  # 0600 from the start
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(name).replace(path)
+def _made() -> tuple[bytes, bytes]:
+    made = _with_cryptography() or _with_openssl()
+    if made is None:
+        raise TrustError(_NO_TOOL)
+    return made
 
 
 def _with_cryptography() -> tuple[bytes, bytes] | None:

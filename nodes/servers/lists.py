@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ...dt_core import files
 from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import DrawThingsError
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import FAMILIES
+from ...dt_core.text import Template, verbatim
 from ..host import compat
 from . import clients
 from . import stored as servers
@@ -45,6 +47,11 @@ OFFICIAL_UPSCALERS = (
 )
 OFFICIAL_FACE_RESTORERS = ("restoreformer_v1.0_f16.ckpt",)
 
+_NOT_KEPT = Template(
+    "catalogs_not_kept",
+    "What servers have is not kept on this machine, because its folder cannot be written "
+    "({reason}): they are asked again after the next start.",
+)
 _log = logging.getLogger("drawthings")
 
 
@@ -214,13 +221,10 @@ def _store(profile: ServerProfile, catalog: Catalog) -> None:
     if len(text) > FILE_LIMIT:
         return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{threading.get_ident()}.new")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        files.write(path, text.encode(), durable=False)
         _prune(path.parent)
     except OSError as error:  # a list that is not kept is no reason to fail
-        _log.info("The list of %s could not be kept: %s", profile.address, error)
+        files.say_once(_NOT_KEPT(reason=verbatim(error.strerror or type(error).__name__)))
 
 
 def _prune(folder: Path) -> None:
@@ -242,9 +246,7 @@ def _load(profile: ServerProfile) -> Known | None:
     path = _place(profile)
     try:
         found = path.stat()
-        if found.st_size > FILE_LIMIT:
-            return None
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(files.read(path, FILE_LIMIT))
         if data["format"] != FORMAT:
             return None
         return Known(

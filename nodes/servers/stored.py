@@ -6,17 +6,16 @@ under the server's name. Workflows may name a stored server instead of an addres
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import threading
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ...dt_core.connection import profile as profiles
 from ...dt_core.connection.profile import ServerProfile, TlsMode
 from ...dt_core.errors import SettingsError
+from ...dt_core.files import JsonFile
+from ...dt_core.text import Template
 from ..host import compat
 from . import clients
 
@@ -24,7 +23,8 @@ SERVERS_FILE = "servers.json"
 NAME_LIMIT = 64  # characters
 SERVERS_LIMIT = 200
 
-_lock = threading.Lock()
+_WHAT = Template("servers_file", "The list of servers")
+_BAD_ENTRY = Template("servers_file_entry", "has an entry that is none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,14 @@ class Servers:
 
 def current() -> Servers:
     """What the file holds. Raises SettingsError if it is damaged."""
-    try:
-        data = json.loads(_path().read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Servers()
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"The list of servers cannot be read ({type(error).__name__}): mend or remove "
-            f"{SERVERS_FILE} in the folder user/__drawthings."
-        ) from None
-    rows = data.get("servers") if isinstance(data, dict) else None
-    stored = tuple(_stored(row) for row in rows) if isinstance(rows, list) else ()
-    default = data.get("default") if isinstance(data, dict) else ""
+    return _servers(_file().read())
+
+
+def _servers(data: dict[str, Any]) -> Servers:
+    rows, default = data.get("servers", []), data.get("default", "")
+    if not isinstance(rows, list):
+        raise _file().damaged()
+    stored = tuple(map(_stored, rows))
     names = {server.name for server in stored}
     return Servers(stored, default if isinstance(default, str) and default in names else "")
 
@@ -109,7 +105,7 @@ def save(
     modes = {mode.value: mode for mode in TlsMode}
     if tls not in modes:
         raise SettingsError(f"TLS is one of: {', '.join(modes)}.")
-    with _lock:
+    with _file().locked():
         servers = current()
         if name != was and servers.find(name):
             raise SettingsError(f"There is a server named {name!r} already: choose another name.")
@@ -129,32 +125,34 @@ def save(
         )
         if secret:
             secrets.save(name, secret)
-        elif secret == "":
-            secrets.remove(name)
-        if was and was != name:
-            secrets.remove(was)
         changed = StoredServer(name, profile)
         rows = [changed if row.name == was else row for row in servers.stored]
         if changed not in rows:
             rows.append(changed)
         default = name if servers.default == was and was else servers.default
-        return _write(Servers(tuple(rows), default))
+        left = _write(Servers(tuple(rows), default))
+        if secret == "":  # after the list: no server names a secret that is gone
+            secrets.remove(name)
+        if was and was != name:
+            secrets.remove(was)
+        return left
 
 
 def remove(name: str) -> Servers:
     """Forget a server and its secret."""
-    with _lock:
+    with _file().locked():
         servers = current()
-        clients.secrets().remove(name)
         rows = tuple(row for row in servers.stored if row.name != name)
-        return _write(Servers(rows, "" if servers.default == name else servers.default))
+        left = _write(Servers(rows, "" if servers.default == name else servers.default))
+        clients.secrets().remove(name)
+        return left
 
 
 def make_default(name: str) -> Servers:
     """Let nodes without a DT Server use that one; "" gives the choice back."""
     if name:
         named(name)
-    with _lock:
+    with _file().locked():
         return _write(replace(current(), default=name))
 
 
@@ -204,10 +202,7 @@ def _stored(row: Any) -> StoredServer:
         )
         return StoredServer(_checked_name(row["name"]), profile)
     except (KeyError, TypeError, ValueError, AttributeError, SettingsError):
-        raise SettingsError(
-            "The list of servers holds an entry that cannot be read: mend or remove "
-            f"{SERVERS_FILE} in the folder user/__drawthings."
-        ) from None
+        raise _file().damaged(_BAD_ENTRY()) from None
 
 
 def _write(servers: Servers) -> Servers:
@@ -222,13 +217,9 @@ def _write(servers: Servers) -> Servers:
         }
         for server in servers.stored
     ]
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.write_text(json.dumps({"default": servers.default, "servers": rows}, indent=1), "utf-8")
-    draft.replace(path)
+    _file().write({"default": servers.default, "servers": rows})
     return servers
 
 
-def _path() -> Path:
-    return compat.user_folder() / SERVERS_FILE
+def _file() -> JsonFile:
+    return JsonFile(compat.user_folder() / SERVERS_FILE, _WHAT(), SettingsError)

@@ -112,3 +112,23 @@ def test_the_same_answer_makes_a_list_young_again(
     assert found is not None
     assert found.is_fresh
     assert path.stat().st_mtime > time.time() - 60
+
+
+def test_a_list_that_cannot_be_kept_is_known_all_the_same_and_that_is_said_once(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "catalogs").write_text("a file where the folder should be")
+    for number in range(2):
+        profile = ServerProfile(f"server{number}.local")
+        lists.learn(profile, Catalog(greeting="hello"))
+        assert lists.known(profile) is not None
+    [said] = [record.message for record in caplog.records]
+    assert said.startswith("What servers have is not kept on this machine")
+
+
+@pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b"\xff", b"[]", b'{"format": 1}'])
+def test_a_list_that_cannot_be_read_counts_as_none(folder: Path, content: bytes) -> None:
+    path = lists._place(ServerProfile("server.local"))
+    path.parent.mkdir()
+    path.write_bytes(content)
+    assert lists.known(ServerProfile("server.local")) is None

@@ -13,11 +13,13 @@ from drawthings.dt_core.connection import addresses
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import SettingsError
 from drawthings.dt_core.simulator import Simulator
+from drawthings.nodes.host import compat
 from drawthings.nodes.model import DTModelLoader
 from drawthings.nodes.node_list import NODES
 from drawthings.nodes.routes import catalogs
 from drawthings.nodes.server import AS_ABOVE, DTServer
 from drawthings.nodes.servers import clients, lists, stored
+from processes import together
 
 
 @pytest.fixture
@@ -175,3 +177,27 @@ def test_a_server_that_waits_for_its_queue_is_busy_and_one_behind_a_wall_is_not(
                 caller.close()
     assert answer["code"] == "unreachable"
     assert "no answer" in answer["sentence"]
+
+
+def test_two_processes_that_store_160_servers_lose_none_and_no_secret(tmp_path: Path) -> None:
+    preparation = """
+import pathlib
+sys.path[0:0] = [arguments[1]]
+from comfy.cli_args import args
+args.cpu = True
+from drawthings.nodes.host import compat
+compat.folder_paths.get_user_directory = lambda: arguments[0]
+from drawthings.nodes.servers import stored
+"""
+    work = """
+for server in range(80):
+    stored.save(f"box {number}-{server}", "box", "automatic", secret=f"of {number}-{server}")
+    if server % 4 == 3:
+        stored.remove(f"box {number}-{server}")
+        stored.save(f"box {number}-{server}", "box", "automatic", secret="again")
+"""
+    comfyui = str(Path(compat.folder_paths.__file__).parent)
+    together(2, preparation, work, [str(tmp_path), comfyui])
+    servers = stored.current().stored
+    assert len(servers) == 160
+    assert {row.profile.secret_name for row in servers} == set(clients.secrets().names())

@@ -59,7 +59,10 @@ def test_threads_that_save_at_once_lose_no_secret(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert SecretStore(path).names() == tuple(sorted(names))
-    assert [entry.name for entry in tmp_path.iterdir()] == ["secrets.json"]
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [
+        ".secrets.json.lock",
+        "secrets.json",
+    ]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")

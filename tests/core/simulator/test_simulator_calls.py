@@ -18,6 +18,7 @@ from drawthings.dt_core.errors import RequestError, ServerError
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.certificate import own_certificate
 from drawthings.dt_core.wire import protobuf
+from processes import together
 from simulator_wire import ROOT, ask, channel, generate, images, request, signposts, stub
 
 CONTENT = b"weights" * 1000
@@ -313,3 +314,42 @@ def test_the_first_events_name_the_whole_plan(server: Simulator) -> None:
     replies = generate(server)
     assert all(len(r.signposts) == 3 for r in replies if r.HasField("currentSignpost"))
     assert signposts(replies)[0] == "textEncoded"
+
+
+def test_simulators_that_start_at_once_agree_on_one_certificate(tmp_path: Path) -> None:
+    preparation = """
+from drawthings.dt_core.simulator.certificate import own_certificate
+from pathlib import Path
+import hashlib
+"""
+    work = (
+        "print(hashlib.sha256(b''.join(own_certificate(Path(arguments[0], 'made')))).hexdigest())"
+    )
+    assert len(set(together(4, preparation, work, [str(tmp_path)]))) == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "of another pair", "folder"])
+def test_a_damaged_certificate_of_the_simulator_is_made_anew(tmp_path: Path, damage: str) -> None:
+    before = own_certificate(tmp_path)
+    key = tmp_path / "private-key.pem"
+    if damage == "folder":
+        key.unlink()
+        key.mkdir()
+    else:
+        other = own_certificate(tmp_path / "other")[1]
+        key.write_bytes({"cut": before[1][:99], "empty": b""}.get(damage, other))
+    pem, private_key = own_certificate(tmp_path)
+    assert pem != before[0]
+    with Simulator(tls=True, certificate=pem, private_key=private_key) as server:
+        with grpc.secure_channel(server.address, grpc.ssl_channel_credentials(pem)) as opened:
+            assert stub(opened, protobuf.ECHO)(protobuf.EchoRequest(name="x"), timeout=10).message
+
+
+def test_a_certificate_that_cannot_be_kept_is_good_for_one_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "in the way").write_text("a file where the folder should be")
+    pairs = [own_certificate(tmp_path / "in the way") for _ in range(2)]
+    assert pairs[0] != pairs[1]
+    [said] = [record.message for record in caplog.records]
+    assert said.startswith("The simulator's certificate cannot be kept (File exists): ")
