@@ -11,14 +11,17 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from ..errors import DrawThingsError
 from . import faults
 from .inventory import Catalog
+from .listening import MAX_PORT
 from .service import Simulator
 
 _DEFAULT_PORT = 7859
+_MOST_INCOMPLETE = 20  # lines at the start
 _FAULTS = """faults: {"faults": [{"fault": "drop", "picture": 1, "times": 2}, ...]}
   at=N               at message N of the answer, from 0 (the default)
   picture=N          with the first message of picture N, from 0
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.
         sys.stderr.write("fpzip is not installed: pictures are sent uncompressed.\n")
         compression = False
     try:
+        catalog = Catalog.load(options.models)
         simulator = Simulator(
             host=options.address,
             port=options.port,
@@ -55,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.
             model_browser=options.model_browser,
             response_compression=compression,
             echo_on_queue=options.echo_on_queue,
-            catalog=Catalog.load(options.models),
+            catalog=catalog,
             faults=_faults(options.fault),
         )
     except DrawThingsError as error:
@@ -67,6 +71,8 @@ def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.
     except UnicodeDecodeError:
         sys.stderr.write("A file given on the command line is no text in UTF-8.\n")
         return 1
+    for file, lacking in islice(catalog.incomplete(), _MOST_INCOMPLETE):
+        logging.info("not told by Echo: %s lacks %s", file, ", ".join(lacking))
     with simulator:
         sys.stdout.write(_start_line(simulator, options) + "\n")
         sys.stdout.flush()
@@ -93,7 +99,7 @@ def _parser(name: str) -> argparse.ArgumentParser:
     add(
         "-p",
         "--port",
-        type=int,
+        type=_port,
         default=_DEFAULT_PORT,
         help=f"port (default {_DEFAULT_PORT}); 0 takes a free one",
     )
@@ -106,7 +112,11 @@ def _parser(name: str) -> argparse.ArgumentParser:
     add("--model-browser", action="store_true", help="let Echo tell what is installed")
     add("--echo-on-queue", action="store_true", help="Echo waits for running generations")
     add("--step-delay", type=_seconds, default=0.0, metavar="SECONDS", help="time for each step")
-    add("--models", metavar="FILE", help="JSON catalogue in place of the built-in one")
+    add(
+        "--models",
+        metavar="FILE",
+        help="JSON catalogue in place of the built-in one (docs/simulator.md)",
+    )
     add("--fault", metavar="FILE", help="JSON of what is to go wrong, see below")
     return parser
 
@@ -121,6 +131,13 @@ def _has_fpzip() -> bool:
     except ImportError:
         return False
     return True
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"must be 0 to {MAX_PORT}")
+    return value
 
 
 def _seconds(text: str) -> float:

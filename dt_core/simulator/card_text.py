@@ -12,6 +12,7 @@ from ..settings.choices import Choice as Named
 from ..settings.table import SETTINGS, Kind
 from .card import Card
 from .intake import Array, Asked
+from .lettering import clean
 from .plan import Plan, embeds_guidance
 
 _MAX_THUMBNAIL = 512  # px
@@ -87,9 +88,9 @@ def _facts(asked: Asked, plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.first_pass is not None:
         yield "First pass", f"{plan.first_pass[0]}x{plan.first_pass[1]}"
     if plan.chosen.refiner is not None:
-        yield "Refiner", str(plan.chosen.refiner["name"])
+        yield "Refiner", clean(str(plan.chosen.refiner["name"]))
     if plan.chosen.modifier != "none":
-        yield "Modifier", plan.chosen.modifier
+        yield "Modifier", clean(plan.chosen.modifier)
     if plan.chosen.upscale > 1:
         yield "Upscaled", f"x{plan.chosen.upscale}"
 
@@ -130,7 +131,7 @@ def _settings(asked: Asked) -> Iterator[str]:
             continue
         value = configuration[row.name]
         if value != row.default and row.kind not in {Kind.LORAS, Kind.CONTROLS}:
-            yield f"{row.label.lower()} {_plain(value)}"
+            yield f"{row.label.lower()} {clean(_plain(value))}"
 
 
 def _plain(value: Any) -> str:

@@ -12,10 +12,10 @@ import numpy as np
 
 from ..wire import protobuf, tensor
 from .faults import Fault
+from .gate import UNKNOWN_ERROR
 from .hands import Hands
 
 PIECE_BYTES = 4 << 20
-WRONG_SECRET = "unknown error processing request"  # noqa: S105 - what a server says of one
 
 _GARBAGE = b"\xff" * 37
 _LATER_FIELD = b"\x92\x4b\x03new"  # field 1202, three bytes: no version has it
@@ -84,7 +84,7 @@ def _once(fault: Fault, message: Any, powers: Hands) -> Iterator[Any]:
             in_place(fault, powers)
         case "secret":
             powers.change_secret()
-            raise Ended(grpc.StatusCode.INTERNAL, WRONG_SECRET)
+            raise Ended(grpc.StatusCode.INTERNAL, UNKNOWN_ERROR)
         case "empty":
             yield Response(scaleFactor=1)
         case "garbage":

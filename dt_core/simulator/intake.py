@@ -64,23 +64,25 @@ _MAX_BYTES = 1 << 31
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One tensor: `array` is None where the server has no tensor, `trap` where it dies."""
+    """One tensor: `array` is None where the server has no tensor, and `why` says what is wrong
+    with it; `trap` says where it dies, hangs, or may die of it later."""
 
     array: Array | None = None
     trap: str = ""
     note: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """One entry of `hints`: its tensors with their weights, None where unreadable."""
+    """One entry of `hints`: those of its tensors that could be read, with their weights."""
 
     kind: str
-    tensors: tuple[tuple[Array | None, float], ...]
+    tensors: tuple[tuple[Array, float], ...]
 
     @property
     def arrays(self) -> tuple[Array, ...]:
-        return tuple(array for array, _ in self.tensors if array is not None)
+        return tuple(array for array, _ in self.tensors)
 
 
 @dataclass(slots=True)
@@ -102,12 +104,7 @@ class Asked:
         entries = [hint for hint in self.hints if hint.kind == kind]
         if kind in {"scribble", "color"}:
             entries = [hint for hint in entries if hint.arrays][-1:]
-        return tuple(
-            (array, weight)
-            for hint in entries[:1]
-            for array, weight in hint.tensors
-            if array is not None
-        )
+        return entries[0].tensors if entries else ()
 
 
 def read_request(message: Any, configuration: Configuration, catalog: Catalog) -> Asked:
@@ -122,41 +119,44 @@ def read_request(message: Any, configuration: Configuration, catalog: Catalog) -
         if asked.mask is not None and asked.mask.dtype != np.uint8:
             asked.notes.append("the mask is not uint8: its bytes are read as mask codes")
             asked.mask = _as_codes(asked.mask)
-    asked.hints = tuple(_hint(asked, hint, blobs) for hint in message.hints)
+    for hint in message.hints:
+        if hint.hintType in HINT_KINDS:
+            asked.hints += (_hint(asked, hint, blobs),)
+        else:
+            asked.notes.append(f'unknown hint "{hint.hintType}": ignored')
     return asked
 
 
 def _hint(asked: Asked, hint: Any, blobs: Mapping[bytes, bytes]) -> Hint:
     name = hint.hintType
-    if name not in HINT_KINDS:
-        asked.notes.append(f'unknown hint "{name}": ignored')
-        return Hint(name, ())
     read = _take if name == "scribble" else _floats
-    return Hint(
-        name,
-        tuple(
-            (read(asked, f"{name} hint", _blob(entry.tensor, blobs)), entry.weight)
-            for entry in hint.tensors
-        ),
+    tensors = (
+        (read(asked, f"{name} hint", _blob(entry.tensor, blobs)), entry.weight)
+        for entry in hint.tensors
     )
+    return Hint(name, tuple((array, weight) for array, weight in tensors if array is not None))
 
 
-def _blob(value: bytes, blobs: Mapping[bytes, bytes]) -> bytes:
-    return blobs.get(value, b"") if len(value) == _HASH_SIZE else value
+def _blob(value: bytes, blobs: Mapping[bytes, bytes]) -> bytes | None:
+    """The bytes of a tensor; None for a hash of something that was not sent."""
+    return blobs.get(value) if len(value) == _HASH_SIZE else value
 
 
-def _take(asked: Asked, what: str, data: bytes) -> Array | None:
-    reading = read_tensor(data)
+def _take(asked: Asked, what: str, data: bytes | None) -> Array | None:
+    reading = Reading(why="is a hash without its content") if data is None else read_tensor(data)
     if reading.trap:
         asked.traps.append(f"the {what} {reading.trap}")
     elif reading.note:
         asked.notes.append(f"the {what} {reading.note}")
     elif reading.array is None:
-        asked.notes.append(f"the {what} was sent without a readable tensor: treated as absent")
+        asked.notes.append(
+            f"the {what} {reading.why or 'is not a tensor'}: the server drops it in silence, "
+            "treated as absent"
+        )
     return reading.array
 
 
-def _floats(asked: Asked, what: str, data: bytes) -> Array | None:
+def _floats(asked: Asked, what: str, data: bytes | None) -> Array | None:
     array = _take(asked, what, data)
     if array is not None and array.dtype.kind != "f":
         asked.traps.append(f"the {what} has integer values, and the server has no conversion")
@@ -172,7 +172,7 @@ def _as_codes(mask: Array) -> Array:
 def read_tensor(data: bytes) -> Reading:
     """A tensor as the real server reads it (docs/protocol.md 3.5)."""
     if len(data) < _HEADER.size:
-        return Reading()
+        return Reading(why=f"has {len(data)} of the {_HEADER.size} bytes of a header")
     codec, memory, form, datatype, _, *dims = _HEADER.unpack_from(data)
     shape = tuple(dims[: dims.index(0)] if 0 in dims else dims)
     if memory != 1:
@@ -183,31 +183,36 @@ def read_tensor(data: bytes) -> Reading:
     if kind is None:
         return Reading(trap=f"has the unknown datatype {datatype:#x}")
     size = math.prod(shape) * np.dtype(kind).itemsize
-    if not shape or min(shape) < 0 or size > _MAX_BYTES:
+    if not shape or min(shape) < 0:
         return Reading(trap=f"has the impossible shape {list(shape)}")
     payload = data[_HEADER.size :]
+    if codec not in {_RAW, _ZIP, _FPZIP}:
+        return Reading(why=f"has the unknown codec {codec:#x}")
+    if not payload:
+        return Reading(why="ends after its header")
+    if codec == _RAW and len(payload) < size:
+        return Reading(why=f"has {len(payload)} of its {size} bytes")
+    if size > _MAX_BYTES:
+        return Reading(trap=f"has the shape {list(shape)}, more than any memory holds")
+    if codec == _FPZIP:
+        return _read_fpzip(data, kind)
     note = ""
     if codec == _ZIP:
-        payload, trap, note = _inflate(payload, size)
+        try:
+            payload, trap, note = _inflate(payload, size)
+        except zlib.error:
+            return Reading(why="is damaged zip")
         if trap:
             return Reading(trap=trap)
-    elif codec == _FPZIP:
-        return _read_fpzip(data, kind)
-    elif codec != _RAW:
-        return Reading()
-    if len(payload) < size:
-        return Reading()
     if datatype & 0xFF000 == _BF16:
         return Reading(trap="is bfloat16, and the server has no conversion")
     return Reading(np.frombuffer(payload[:size], kind).reshape(shape), note=note)
 
 
 def _inflate(payload: bytes, size: int) -> tuple[bytes, str, str]:
+    """The bytes, why the server would hang, and a note. Raises zlib.error."""
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        inflated = stream.decompress(payload, size + 1)
-    except zlib.error:
-        return b"", "", ""
+    inflated = stream.decompress(payload, size + 1)
     if len(inflated) >= size:
         return inflated[:size], "", ""
     if not stream.eof:
@@ -217,7 +222,9 @@ def _inflate(payload: bytes, size: int) -> tuple[bytes, str, str]:
 
 def _read_fpzip(data: bytes, kind: str) -> Reading:
     if np.dtype(kind).kind != "f":
-        return Reading()
+        return Reading(why="is fpzip of integers")
+    if not tensor.begins_as_fpzip(memoryview(data)[_HEADER.size :]):
+        return Reading(why="does not begin as fpzip does")
     try:
         return Reading(tensor.decode(data))
     except TensorError as error:

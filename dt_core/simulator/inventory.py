@@ -1,8 +1,8 @@
 """What the simulated server has: files, and descriptions of them (docs/protocol.md 7).
 
-Reads catalog.json or a file of the same form: an object with the five lists of a
-MetadataOverride and "files", the names of files without a description. Strict where the
-real server's decoder is strict: an entry that lacks a required key does not exist.
+Reads inventory.json or a file of the same form (docs/simulator.md): an object with the five
+lists of a MetadataOverride and "files". Strict where the real server's decoder is strict: an
+entry that lacks a required key does not exist.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import RequestError
 from ..models.families import FAMILIES
+from ..text import Template
 from ..wire import protobuf
 
 Description = Mapping[str, Any]
@@ -29,17 +30,61 @@ _REQUIRED: Mapping[str, Mapping[str, type]] = {
 }
 KINDS = tuple(_REQUIRED)
 
+# What a model is taken to use where its description does not say (docs/protocol.md 7.1).
+_V1_TEXT_ENCODER = "clip_vit_l14_f16.ckpt"
+_TEXT_ENCODER = "open_clip_vit_h14_f16.ckpt"
+_AUTOENCODER = "vae_ft_mse_840000_f16.ckpt"
+_SIDE_KEYS: Mapping[str, tuple[str, ...]] = {
+    "models": (
+        "image_encoder",
+        "clip_encoder",
+        "t5_encoder",
+        "diffusion_mapping",
+        "additional_clip_encoders",
+        "stage_models",
+    ),
+    "controlNets": ("image_encoder", "preprocessor", "autoencoder"),
+}
+
 # The first entry of the real server's own list: what it uses in place of a model that it
 # does not have (docs/protocol.md 11.3).
 FALLBACK_MODEL = "ltx_2.3_22b_distilled_1.1_q8p.ckpt"
 
 
-class Catalog:
-    """Descriptions by kind and file, and the names of the files that exist."""
+_NOT_JSON = Template("simulator_catalogue_not_json", "The catalogue {path} is not JSON: {why}.")
+_NO_OBJECT = Template("simulator_catalogue_no_object", "The catalogue {path} is not a JSON object.")
+_NO_LIST = Template("simulator_catalogue_no_list", "The catalogue's {kind} is not a JSON list.")
+_BAD_ENTRY = Template("simulator_catalogue_entry", "The catalogue's {kind}[{number}] {fault}.")
+_BAD_FILES = Template(
+    "simulator_catalogue_files",
+    'The catalogue\'s "files" is neither a list of names nor an object of names with sizes in '
+    "bytes, or null for a file that is not there.",
+)
 
-    def __init__(self, tables: Mapping[str, Iterable[Description]], files: Iterable[str]) -> None:
+
+class Catalog:
+    """Descriptions by kind and file, and the names of the files that exist.
+
+    Without `files` there is everything that the descriptions name. `empty` are those of no
+    bytes, which Echo does not tell.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, Iterable[Description]],
+        files: Iterable[str] | None = None,
+        empty: Iterable[str] = (),
+    ) -> None:
         self._tables = {kind: _first_wins(tables.get(kind, ())) for kind in KINDS}
+        if files is None:
+            files = (
+                file
+                for kind in KINDS
+                for row in self.all(kind)
+                for file in (row["file"], *side_files(kind, row))
+            )
         self.files = frozenset(files)
+        self.empty = frozenset(empty)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Catalog:
@@ -53,18 +98,26 @@ class Catalog:
             text = Path(path).read_text("utf-8")
         try:
             data = json.loads(text)
-        except ValueError as error:
-            raise RequestError(f"The catalogue {path} is not JSON: {error}.") from None
+        except (ValueError, RecursionError) as error:
+            raise RequestError(_NOT_JSON(path=str(path), why=str(error))) from None
         if not isinstance(data, dict):
-            raise RequestError(f"The catalogue {path} is not a JSON object.")
+            raise RequestError(_NO_OBJECT(path=str(path)))
         tables: dict[str, list[Description]] = {}
         for kind in KINDS:
-            tables[kind] = data.get(kind, [])
-            for number, row in enumerate(tables[kind]):
+            rows = data.get(kind, [])
+            if not isinstance(rows, list):
+                raise RequestError(_NO_LIST(kind=kind))
+            for number, row in enumerate(rows):
                 if fault := _fault(kind, row):
-                    raise RequestError(f"The catalogue's {kind}[{number}] {fault}.")
-        described = (row["file"] for rows in tables.values() for row in rows)
-        return cls(tables, {*described, *data.get("files", [])})
+                    raise RequestError(_BAD_ENTRY(kind=kind, number=number, fault=fault))
+            tables[kind] = rows
+        if "files" not in data:
+            return cls(tables)
+        sizes = _sizes(data["files"])
+        described = {row["file"] for rows in tables.values() for row in rows}
+        absent = {file for file, size in sizes.items() if size is None}
+        empty = {file for file, size in sizes.items() if size == 0}
+        return cls(tables, described.union(sizes) - absent, empty)
 
     def find(self, kind: str, file: str | None) -> Description | None:
         """The description of `file`, whether or not the file exists."""
@@ -73,11 +126,12 @@ class Catalog:
     def all(self, kind: str) -> Iterator[Description]:
         return iter(self._tables[kind].values())
 
-    def with_files(self, files: Iterable[str]) -> Catalog:
+    def with_files(self, files: Iterable[str], empty: Iterable[str] = ()) -> Catalog:
         """The same descriptions, and more files."""
-        more = Catalog({}, self.files.union(files))
-        more._tables = self._tables
-        return more
+        more = frozenset(files)
+        larger = Catalog({}, self.files | more, (self.empty - more).union(empty))
+        larger._tables = self._tables
+        return larger
 
     def with_override(self, override: Any) -> tuple[Catalog, list[str]]:
         """This catalogue below a request's override, and what was dropped from the override.
@@ -85,24 +139,68 @@ class Catalog:
         A description never makes a file appear (docs/protocol.md 7.8).
         """
         dropped: list[str] = []
-        merged = Catalog({}, self.files)
+        merged = Catalog({}, self.files, self.empty)
         for kind in KINDS:
             rows, faults = _lenient(kind, getattr(override, kind))
             dropped += faults
             merged._tables[kind] = {**self._tables[kind], **_first_wins(rows)}
         return merged, dropped
 
+    def checkpoints(self) -> list[str]:
+        """The files that Echo tells (docs/protocol.md 6.1)."""
+        return sorted(f for f in self.files - self.empty if f.lower().endswith(".ckpt"))
+
     def to_override(self) -> Any:
-        """The descriptions of Echo: of everything that is there, its side files included."""
+        """The descriptions of Echo: of what is there, of models with all their files."""
         return protobuf.MetadataOverride(
             **{
                 kind: json.dumps(
-                    [row for row in self.all(kind) if row["file"] in self.files],
+                    [row for row in self.all(kind) if not self._lacks(kind, row)],
                     ensure_ascii=False,
                 ).encode()
                 for kind in KINDS
             }
         )
+
+    def incomplete(self) -> Iterator[tuple[str, list[str]]]:
+        """What is described and not told by Echo, with the files that it lacks."""
+        for kind in KINDS:
+            for row in self.all(kind):
+                if lacking := self._lacks(kind, row):
+                    yield row["file"], lacking
+
+    def _lacks(self, kind: str, row: Description) -> list[str]:
+        if row.get("remote_api_model_config"):  # computed elsewhere
+            return []
+        # Seen of models. Controls are told by their file here, and skipped when one is used.
+        sides = side_files(kind, row) if kind == "models" else ()
+        return [f for f in dict.fromkeys((row["file"], *sides)) if f not in self.files]
+
+
+def side_files(kind: str, row: Description) -> Iterator[str]:
+    """The further files that a description needs (docs/protocol.md 7.1, 7.3)."""
+    if kind == "models":
+        usual = _V1_TEXT_ENCODER if row.get("version") == "v1" else _TEXT_ENCODER
+        yield str(row.get("text_encoder") or usual)
+        yield str(row.get("autoencoder") or _AUTOENCODER)
+    for key in _SIDE_KEYS.get(kind, ()):
+        value = row.get(key)
+        for file in value if isinstance(value, list) else [value]:
+            if isinstance(file, str) and file:
+                yield file
+
+
+def _sizes(files: object) -> dict[str, int | None]:
+    """Names with their sizes in bytes; None for a file that is not there."""
+    if isinstance(files, list) and all(isinstance(name, str) for name in files):
+        return dict.fromkeys(files, 1)
+    if isinstance(files, dict) and all(_is_size(size) for size in files.values()):
+        return files
+    raise RequestError(_BAD_FILES())
+
+
+def _is_size(size: object) -> bool:
+    return size is None or (isinstance(size, int) and not isinstance(size, bool) and size >= 0)
 
 
 def _first_wins(rows: Iterable[Description]) -> dict[str, Description]:

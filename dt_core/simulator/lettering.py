@@ -20,6 +20,9 @@ _WIDE_FONTS = (
     "arial.ttf",
 )
 _LATIN_END = 0x250
+# Of a text: more than any card has room for. Fonts refuse a million letters, and are slow before.
+_MOST_LETTERS = 4_000
+_MOST_SPACED = 100_000  # before runs of spaces become one
 
 
 @functools.lru_cache(maxsize=64)
@@ -44,10 +47,11 @@ def _installed(name: str, size: int) -> Any:
 
 
 def clean(text: str) -> str:
-    """One line that fonts can draw: control characters become spaces, and marks from the
-    higher planes (emoji) a box each."""
-    spaced = "".join(letter if letter.isprintable() else " " for letter in text)
-    return " ".join("".join("\u25a1" if ord(c) > 0xFFFF else c for c in spaced).split())
+    """One line that fonts can draw: control characters become spaces, marks from the higher
+    planes (emoji) a box each, and of a text without end the beginning is left."""
+    printable = (letter if letter.isprintable() else " " for letter in text[:_MOST_SPACED])
+    line = " ".join("".join("\u25a1" if ord(c) > 0xFFFF else c for c in printable).split())
+    return line[:_MOST_LETTERS]
 
 
 @functools.lru_cache(maxsize=512)
@@ -72,6 +76,7 @@ def width(text: str, size: int) -> float:
 
 def cut(text: str, size: int, room: float) -> str:
     """As much of `text` as fits into `room` px, with an ellipsis if something is missing."""
+    text = text[:_MOST_LETTERS]
     if width(text, size) <= room:
         return text
     low, high = 0, len(text)
@@ -86,7 +91,7 @@ def cut(text: str, size: int, room: float) -> str:
 
 def wrap(text: str, size: int, room: float, lines: int) -> list[str]:
     """`text` in at most `lines` lines of `room` px."""
-    rest, result = text, list[str]()
+    rest, result = text[:_MOST_LETTERS], list[str]()
     while rest and len(result) < lines:
         if width(rest, size) <= room:
             return [*result, rest]

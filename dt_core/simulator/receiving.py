@@ -42,6 +42,11 @@ class Store:
         with self._lock:
             return frozenset(self._paths)
 
+    def empty(self) -> frozenset[str]:
+        with self._lock:
+            paths = dict(self._paths)
+        return frozenset(name for name, path in paths.items() if not path.stat().st_size)
+
     def sha256(self, name: str) -> bytes | None:
         """The hash of an uploaded file; None if there is no such file."""
         with self._lock:
@@ -110,7 +115,8 @@ class Upload:
         if self._received != self._expected:
             raise Failure(
                 grpc.StatusCode.INVALID_ARGUMENT,
-                f"File size mismatch: expected {self._expected}, received {self._received}",
+                "uploaded file size does not match expectation totalBytesReceived: "
+                f"{self._received} expectedFileSize:{self._expected}",
             )
         if hashlib.sha256(self._part.read_bytes()).digest() != self._sha256:
             raise Failure(grpc.StatusCode.DATA_LOSS, "File validation failed")

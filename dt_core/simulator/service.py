@@ -22,18 +22,19 @@ from typing import Any
 
 import grpc
 
-from ..errors import ServerError, SettingsError
+from ..errors import SettingsError
 from ..settings import flatbuffer
 from ..settings.configuration import Configuration
 from ..wire import protobuf
 from . import answers as generation
-from . import damage
+from . import damage, gate
 from .certificate import own_certificate
 from .choosing import choose
 from .faults import Fault, Script
 from .hands import Hands, link_of, over
 from .intake import read_request
 from .inventory import Catalog
+from .listening import cannot_listen, check_address
 from .notes import explain
 from .plan import make_plan
 from .queue import SerialQueue
@@ -46,12 +47,11 @@ log = logging.getLogger(__name__)
 
 MAX_RECEIVE_BYTES = 1 << 30
 _THREADS = 64  # a waiting generation holds one
-_BAD_MESSAGE = "Message deserialization failed"
-_UNREADABLE = object()
 _OPTIONS = (
     ("grpc.max_receive_message_length", MAX_RECEIVE_BYTES),
     ("grpc.max_send_message_length", -1),
     ("grpc.so_reuseport", 0),
+    *gate.OPTIONS,
 )
 
 
@@ -83,6 +83,7 @@ class Simulator:
         catalog: Catalog | None = None,
         faults: Script | None = None,
     ) -> None:
+        check_address(host, port)
         self.catalog = catalog or Catalog.load()
         self.secret = secret
         self.step_delay = step_delay
@@ -102,7 +103,7 @@ class Simulator:
         self._stopping = Event()
         self._pool = futures.ThreadPoolExecutor(_THREADS, "simulator")
         self._server = grpc.server(self._pool, options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((self._handlers(),))
+        self._server.add_generic_rpc_handlers(self._handlers())
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         name, relayed = target.rpartition(":")[0], faults is not None
         if relayed:
@@ -116,11 +117,9 @@ class Simulator:
             if relayed:
                 self._relay = Relay(host, port, self.port, frames=not tls)
                 self.port = self._relay.port
-        except (RuntimeError, OSError):
-            self.port = 0
-        if not self.port:
+        except (RuntimeError, OSError) as error:
             self._store.close()
-            raise ServerError(f"The simulator cannot listen on {name}:{port}: is the port in use?")
+            raise cannot_listen(host, port, error) from None
         self.address = f"{name}:{self.port}"
         self._server.start()
 
@@ -181,43 +180,33 @@ class Simulator:
 
     def files(self) -> frozenset[str]:
         """The names of all files, the uploaded ones included."""
-        return self.catalog.files | self._store.names()
+        return self.installed().files
 
-    def _handlers(self) -> Any:
-        unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
-        table = (
-            (protobuf.ECHO, unary, self._echo),
-            (protobuf.FILES_EXIST, unary, self._files_exist),
-            (protobuf.PUBKEY, unary, self._pubkey),
-            (protobuf.HOURS, unary, self._hours),
-            (protobuf.GENERATE_IMAGE, stream, self._generate),
-            (protobuf.UPLOAD_FILE, grpc.stream_stream_rpc_method_handler, self._upload),
-        )
-        return grpc.method_handlers_generic_handler(
-            protobuf.SERVICE,
-            {
-                method.name: kind(
-                    behaviour,
-                    request_deserializer=_lenient(method.parse_request),
-                    response_serializer=_or_bytes(method.serialize),
-                )
-                for method, kind, behaviour in table
-            },
+    def installed(self) -> Catalog:
+        """The catalogue with what was uploaded."""
+        return self.catalog.with_files(self._store.names(), self._store.empty())
+
+    def _handlers(self) -> tuple[grpc.GenericRpcHandler, ...]:
+        return gate.handlers(
+            unary=(
+                (protobuf.ECHO, self._echo),
+                (protobuf.FILES_EXIST, self._files_exist),
+                (protobuf.PUBKEY, self._pubkey),
+                (protobuf.HOURS, self._hours),
+            ),
+            streaming=((protobuf.GENERATE_IMAGE, self._generate),),
+            both_ways=((protobuf.UPLOAD_FILE, self._upload),),
         )
 
     def _admit(self, request: Any, context: grpc.ServicerContext) -> None:
-        if request is _UNREADABLE:
-            context.abort(grpc.StatusCode.INTERNAL, _BAD_MESSAGE)
         if not self._knows_secret(request):
             log.info("refused: wrong shared secret")
-            context.abort(grpc.StatusCode.INTERNAL, damage.WRONG_SECRET)
+            context.abort(grpc.StatusCode.INTERNAL, gate.UNKNOWN_ERROR)
 
     def _knows_secret(self, request: Any) -> bool:
         return not self.secret or request.sharedSecret == self.secret
 
     def _echo(self, request: Any, context: grpc.ServicerContext) -> Any:
-        if request is _UNREADABLE:
-            context.abort(grpc.StatusCode.INTERNAL, _BAD_MESSAGE)
         self.echo_count += 1
         faults = self._faulty(context, "echo")
         if self.echo_on_queue:
@@ -232,9 +221,9 @@ class Simulator:
             message=f"HELLO {request.name}", serverIdentifier=self.identifier
         )
         if self.model_browser:
-            files = self.files()
-            reply.files.extend(sorted(name for name in files if name.lower().endswith(".ckpt")))
-            reply.override.CopyFrom(self.catalog.with_files(files).to_override())
+            catalog = self.installed()
+            reply.files.extend(catalog.checkpoints())
+            reply.override.CopyFrom(catalog.to_override())
         for fault in faults:
             reply = damage.echo(fault, reply)
         return reply
@@ -324,8 +313,7 @@ class Simulator:
         return gone.is_set() or self._stopping.is_set()
 
     def _run(self, record: Record, configuration: Configuration) -> Iterator[Any]:
-        catalog = self.catalog.with_files(self._store.names())
-        asked = read_request(record.message, configuration, catalog)
+        asked = read_request(record.message, configuration, self.installed())
         self._ledger.change(
             record, started=True, image=asked.image, mask=asked.mask, hints=asked.hints
         )
@@ -357,20 +345,3 @@ def _is_sampling(response: Any) -> bool:
     if isinstance(response, bytes):  # of a fault
         return False
     return response.currentSignpost.WhichOneof("signpost") in _SLOW
-
-
-def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """_UNREADABLE in place of an exception, so that the status is the real server's."""
-
-    def read(data: bytes) -> Any:
-        try:
-            return parse(data)
-        except Exception:
-            return _UNREADABLE
-
-    return read
-
-
-def _or_bytes(serialize: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
-    """Bytes of a fault go out as they are."""
-    return lambda message: message if isinstance(message, bytes) else serialize(message)

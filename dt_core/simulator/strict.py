@@ -59,6 +59,7 @@ _DEPTH_FAMILIES = frozenset(
 )
 _ONE_STEP_TRAPS = frozenset({Sampler.EULER_A, Sampler.UNIPC, Sampler.LCM, Sampler.TCD})
 _T2I_NEVER = frozenset({"mlsd", "tile", "blur", "gray", "lowquality"})
+_OF_RANK_4 = frozenset({"custom", "depth", "pose", "color", "shuffle"})
 _MAX_SIDE_PX = 16_384
 _MAX_PIXELS = 1 << 30  # of all pictures of one run together
 
@@ -233,6 +234,14 @@ def _controls(asked: Asked, chosen: Choice) -> Iterator[str]:
     yield from _hint_shapes(asked, chosen, kinds)
 
 
+def _hint_ranks(asked: Asked, _: Choice) -> Iterator[str]:
+    """Of all hints that the generator looks up, whether or not they act."""
+    for hint in asked.hints:
+        for array in hint.arrays if hint.kind in _OF_RANK_4 else ():
+            if array.ndim != 4:
+                yield f"the {hint.kind} hint has {array.ndim} dimensions in place of 4"
+
+
 def _hint_shapes(asked: Asked, chosen: Choice, kinds: set[str]) -> Iterator[str]:
     prompts = any(control.type in IMAGE_PROMPTS for control in chosen.controls)
     used = {
@@ -293,5 +302,6 @@ _RULES: tuple[Callable[[Asked, Choice], Iterator[str]], ...] = (
     _hires,
     _descriptions,
     _tiles,
+    _hint_ranks,
     _controls,
 )

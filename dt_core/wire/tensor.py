@@ -359,6 +359,16 @@ def _round_to_bf16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     return (rounded >> 16).astype("<u2")
 
 
+def begins_as_fpzip(payload: memoryview) -> bool:
+    """Whether a stream says that it is fpzip's, of the version and mode that servers use."""
+    return _is_fpzip(RangeDecoder(payload[:64]))
+
+
+def _is_fpzip(bits: RangeDecoder) -> bool:
+    magic = bytes(bits.take(8) for _ in _FPZIP_MAGIC)
+    return magic == _FPZIP_MAGIC and (bits.take(16), bits.take(8)) == _FPZIP_VERSION
+
+
 def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
     """Refuse a stream whose own header does not fit the tensor's, before C code sees it."""
     if header.datatype not in _FPZIP_PRECISION:
@@ -368,9 +378,7 @@ def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
     # The stream's header is range-coded: four characters of 8 bits, two version numbers, the
     # type, the precision and four dimensions, all uncompressed in effect.
     bits = RangeDecoder(payload[:64])
-    magic = bytes(bits.take(8) for _ in _FPZIP_MAGIC)
-    version = bits.take(16), bits.take(8)
-    if magic != _FPZIP_MAGIC or version != _FPZIP_VERSION:
+    if not _is_fpzip(bits):
         raise TensorError("The tensor's fpzip data is damaged: it does not begin like fpzip data.")
     is_double, precision = bits.take(1) == 1, bits.take(7)
     count = math.prod(bits.take(32) for _ in range(4))

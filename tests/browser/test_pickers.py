@@ -23,7 +23,7 @@ def small_catalog() -> Catalog:
     tables = {
         kind: [row for row in full.all(kind) if row.get("version") == "z_image"] for kind in KINDS
     }
-    return Catalog(tables, {row["file"] for rows in tables.values() for row in rows})
+    return Catalog(tables)
 
 
 @pytest.fixture

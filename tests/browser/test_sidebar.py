@@ -138,8 +138,7 @@ def test_ten_thousand_models_scroll_with_a_handful_of_rows(canvas: Canvas, tab: 
     tables["models"] = [
         {**one, "file": f"model_{n}.ckpt", "name": f"Model {n}"} for n in range(MANY)
     ]
-    catalog = Catalog(tables, {entry["file"] for rows in tables.values() for entry in rows})
-    with Simulator(catalog=catalog) as big:
+    with Simulator(catalog=Catalog(tables)) as big:
         add_server(tab, "big", big.address)
         expect(tab.locator(".dt-contents-tabs")).to_contain_text(
             f"Models {MANY}", timeout=DEADLINE_MS

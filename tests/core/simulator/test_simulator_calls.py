@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,7 +18,9 @@ import grpc
 import pytest
 from drawthings.dt_core.errors import RequestError, ServerError
 from drawthings.dt_core.simulator import Catalog, Simulator
+from drawthings.dt_core.simulator import __main__ as command
 from drawthings.dt_core.simulator.certificate import own_certificate
+from drawthings.dt_core.simulator.faults import Script
 from drawthings.dt_core.wire import protobuf
 from processes import together
 from simulator_wire import ROOT, ask, channel, generate, images, request, signposts, stub
@@ -142,10 +146,13 @@ def test_an_uploaded_file_exists_and_can_be_used(server: Simulator) -> None:
         ([init(""), chunk(CONTENT, 0)], "INTERNAL", "Failed to create file handle"),
         ([], "INTERNAL", "Missing File metadata"),
         ([init(), chunk(CONTENT, 5)], "DATA_LOSS", "Received chunk with unexpected offset"),
-        ([init(), chunk(CONTENT[:10], 0)], "INVALID_ARGUMENT", "7000, received 10"),
+        (
+            [init(), chunk(CONTENT[:10], 0)], "INVALID_ARGUMENT",
+            "does not match expectation totalBytesReceived: 10 expectedFileSize:7000",
+        ),
         ([init(data=b"other"), chunk(CONTENT, 0)], "DATA_LOSS", "File validation failed"),
     ],
-)
+)  # fmt: skip
 def test_failed_uploads_end_with_the_status_of_the_server(
     server: Simulator, messages: list[Any], code: str, details: str
 ) -> None:
@@ -156,11 +163,42 @@ def test_failed_uploads_end_with_the_status_of_the_server(
     assert list(reply.existences) == [False]
 
 
-def test_undecodable_requests_are_refused_as_on_the_server(server: Simulator) -> None:
+@pytest.mark.parametrize(
+    "method",
+    [
+        protobuf.ECHO, protobuf.FILES_EXIST, protobuf.PUBKEY, protobuf.HOURS,
+        protobuf.GENERATE_IMAGE, protobuf.UPLOAD_FILE,
+    ],
+    ids=lambda method: method.name,
+)  # fmt: skip
+def test_undecodable_messages_are_refused_by_every_method(server: Simulator, method: Any) -> None:
     with channel(server) as opened:
-        call = opened.unary_stream(protobuf.GENERATE_IMAGE.path)
-        status = refusal(lambda: list(call(b"\xff\xff\xff", timeout=20)))
-    assert status == (grpc.StatusCode.INTERNAL, "Message deserialization failed")
+        call = opened.stream_stream(method.path)
+        status = refusal(lambda: list(call(iter([b"\xff\xff\xff"]), timeout=20)))
+    assert status == (grpc.StatusCode.INTERNAL, "unknown error processing request")
+    assert server.requests == ()
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+@pytest.mark.parametrize("name", ["x", "x" * 5000])
+def test_compressed_requests_are_refused_even_where_nothing_was_gained(
+    server: Simulator, compression: Any, name: str
+) -> None:
+    with channel(server) as opened:
+        call = stub(opened, protobuf.ECHO)
+        message = protobuf.EchoRequest(name=name)
+        code, _ = refusal(lambda: call(message, timeout=20, compression=compression))
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+        assert call(message, timeout=20).message == f"HELLO {name}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/ImageGenerationService/Nope", "/grpc.health.v1.Health/Check", "/a.b/Echo"]
+)
+def test_what_there_is_not_is_said_by_its_path(server: Simulator, path: str) -> None:
+    with channel(server) as opened:
+        status = refusal(lambda: opened.unary_unary(path)(b"", timeout=20))
+    assert status == (grpc.StatusCode.UNIMPLEMENTED, f"'{path}' is not implemented")
 
 
 def test_requests_run_one_after_another_and_wait_in_silence() -> None:
@@ -243,8 +281,28 @@ def test_records_hold_what_was_asked(server: Simulator) -> None:
 
 
 def test_two_simulators_cannot_share_a_port(server: Simulator) -> None:
-    with pytest.raises(ServerError, match="cannot listen"):
+    with pytest.raises(ServerError, match=f"{server.port}: {os.strerror(errno.EADDRINUSE)}"):
         Simulator(port=server.port)
+
+
+@pytest.mark.parametrize("faults", [None, Script()])
+def test_the_reason_why_it_cannot_listen_is_told(faults: Script | None) -> None:
+    with pytest.raises(ServerError, match=os.strerror(errno.EADDRNOTAVAIL)):
+        Simulator(host="192.0.2.1", faults=faults)  # RFC 5737: nobody's
+    with pytest.raises(ServerError, match=r"on nowhere\.invalid:7859: "):
+        Simulator(host="nowhere.invalid", port=7859, faults=faults)
+
+
+@pytest.mark.parametrize("port", [-1, 65_536, 785_900])
+def test_numbers_that_are_no_ports_are_refused(
+    port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ServerError, match=f"{port} is no port"):
+        Simulator(port=port)
+    with pytest.raises(SystemExit) as ended:
+        command.main(["--no-tls", "--port", str(port)])
+    assert ended.value.code == 2
+    assert "must be 0 to 65535" in capsys.readouterr().err
 
 
 def test_tls_uses_a_certificate_of_the_users_own(
