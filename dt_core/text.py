@@ -86,6 +86,9 @@ class Text:
 # Numbers are written short (0.7, not 0.7000000000000001); a sequence becomes "a, b and c".
 Filling: TypeAlias = "str | int | float | Text | Sequence[Filling]"
 
+MORE = Template("more", "{count} more")
+"""The end of a list that would be too long."""
+
 _IN_TURN = Template("in_turn", "{first} {then}")
 _THEIRS = Template("in_their_own_words", "{words}")
 

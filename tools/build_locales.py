@@ -39,11 +39,10 @@ Tree = dict[str, Any]
 
 def english(nodes: list[dict[str, Any]], templates: Mapping[str, str]) -> dict[str, Tree]:
     """The four files of English, by name without ending; `templates` by their keys."""
-    texts = dict(_texts())
     return {
         "nodeDefs": {node["id"]: _node(node) for node in nodes},
         "main": {
-            SECTION: {**texts, SENTENCES: {**texts.get(SENTENCES, {}), **templates}},
+            SECTION: {**dict(_texts()), SENTENCES: dict(templates)},
             "settingsCategories": {name: name for name in sorted(set(_categories()))},
         },
         "settings": dict(_settings()),
@@ -117,13 +116,13 @@ def _categories() -> Iterator[str]:
         yield from _CATEGORY.findall(source)
 
 
-def sentences(tree: Any) -> Iterator[str]:
-    """Every text in a tree."""
-    for value in tree.values():
+def sentences(tree: Tree, place: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a tree, after its place: keys with dots between them."""
+    for key, value in tree.items():
         if not isinstance(value, str):
-            yield from sentences(value)
+            yield from sentences(value, f"{place}{key}.")
         elif value:
-            yield value
+            yield f"{place}{key}", value
 
 
 def translated(tree: Tree, table: Mapping[str, str]) -> Tree:
@@ -147,7 +146,7 @@ def files(texts: Mapping[str, Tree]) -> dict[Path, str]:
     # Older front ends (1.32) prefer a setting's English text from here to the translated one that
     # we register it with; the English one is in the code anyway.
     names = [name for name in texts if name != "settings"]
-    trees = {LOCALES / "en" / f"{name}.json": texts[name] for name in names}
+    trees = {LOCALES / "en" / f"{name}.json": _shown(texts[name]) for name in names}
     for language in LANGUAGES:
         table = table_of(language)
         for name, tree in texts.items():
@@ -157,16 +156,24 @@ def files(texts: Mapping[str, Tree]) -> dict[Path, str]:
     }
 
 
+def _shown(tree: Tree) -> Tree:
+    """English for the page: without sentences, each of which brings its own."""
+    ours = {key: part for key, part in tree.get(SECTION, {}).items() if key != SENTENCES}
+    return {**tree, SECTION: ours} if ours else tree
+
+
 def complaints(texts: Mapping[str, Tree]) -> Iterator[str]:
     """What is missing, left over, at odds or stale; nothing if all is well."""
-    known = {text for tree in texts.values() for text in sentences(tree)}
+    places = list(sentences(dict(texts)))
+    known = {text for _, text in places}
     for language in LANGUAGES:
         table = table_of(language)
-        yield from (f"{language}: no translation: {text}" for text in sorted(known - {*table}))
-        yield from (f"{language}: not used: {text}" for text in sorted({*table} - known))
-        for text in sorted(known & {*table}):
-            if sorted(_HOLE.findall(text)) != sorted(_HOLE.findall(table[text])):
-                yield f"{language}: other holes: {text}"
+        for place, text in places:
+            if text not in table:
+                yield f"{language}: no translation: {place}: {text}"
+            elif sorted(_HOLE.findall(text)) != sorted(_HOLE.findall(table[text])):
+                yield f"{language}: other holes: {place}: {text}"
+        yield from (f"{language}: not used: {text}" for text in table if text not in known)
     for path, content in files(texts).items():
         if not path.exists() or path.read_text(encoding="utf-8") != content:
             yield f"stale: {path.relative_to(ROOT)}; run python -m tools.build_locales"

@@ -21,7 +21,7 @@ _MARK = "node texts: "  # ComfyUI writes to the same stream
 _SETTING = "drawthings_setting"  # names the row of the settings table
 _LISTED = "drawthings_list"  # marks combos of what a server has
 _STORED = {"saved_server"}  # combos of what a user has
-_ELSEWHERE = ("dt_core.api", "dt_core.cli", "dt_core.simulator")  # no page shows what they say
+_ELSEWHERE = ("api", "cli", "doctor", "simulator")  # rooms of dt_core that no page shows
 
 
 def collect(nodes: list[Any]) -> list[dict[str, Any]]:
@@ -65,8 +65,9 @@ def sentences() -> dict[str, str]:
     for name in ("dt_core", "nodes"):
         package = importlib.import_module(f"drawthings.{name}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            place = module.name.removeprefix("drawthings.")
-            if not place.startswith(_ELSEWHERE) and not place.endswith("__main__"):
+            _, package_name, room, *_ = [*module.name.split("."), ""]
+            elsewhere = package_name == "dt_core" and room in _ELSEWHERE
+            if not elsewhere and not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
     from drawthings.dt_core.text import TEMPLATES
     from drawthings.nodes.exchange.official import our_nodes

@@ -10,7 +10,7 @@ from ..request.hints import hires_first_pass
 from ..request.resolved import Resolved
 from ..settings.choices import Sampler, SeedMode
 from ..settings.table import NOT_READ, SETTINGS, Kind, setting, title
-from ..text import Template, Text
+from ..text import MORE, Template, Text
 from . import facts, idle
 from .findings import Check, Sentences, warning
 
@@ -24,7 +24,6 @@ _SILENT = frozenset({"id", "name", "compression_artifacts_quality", "batch_count
 _NO_EFFECT = Template("has_no_effect", "{label} has no effect: {why}.")
 _HAVE_NO_EFFECT = Template("have_no_effect", "{labels} have no effect: {why}.")
 _NEGATIVE_PROMPT = Template("the_negative_prompt", "The negative prompt")
-_MORE = Template("more", "{count} more")
 _NOT_READ = Template("server_does_not_read", "{label} has no effect: the server does not read it.")
 _HIRES_OFF = Template("hires_off", "High resolution fix stays off: {why}.")
 _FIRST_PASS = Template(
@@ -94,7 +93,7 @@ def _is_on(at: Resolved, key: str, name: str) -> bool:
 
 
 def _shortened(labels: list[Text]) -> list[Text]:
-    return labels if len(labels) <= 3 else [*labels[:2], _MORE(count=len(labels) - 2)]
+    return labels if len(labels) <= 3 else [*labels[:2], MORE(count=len(labels) - 2)]
 
 
 def not_read(at: Resolved) -> Sentences:

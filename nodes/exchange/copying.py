@@ -18,12 +18,25 @@ from ...dt_core.metadata import Generation, read
 from ...dt_core.metadata.generation_data import from_json, is_ours
 from ...dt_core.request.parts import ModelChoice
 from ...dt_core.settings.table import setting
+from ...dt_core.text import Template, Text
 from ..config import written
-from ..host import convert
+from ..host import convert, sentences
 from ..node_list import NODES
 from ..running import reporting
 from ..servers import stored
+from ..titles import titled
 from . import recipe
+
+_SEVERAL = Template(
+    "several_configurations", "It holds {count} configurations: the first was taken."
+)
+_NO_SAMPLER = Template("no_sampler_in_graph", "There is no DT Sampler of that number in the graph.")
+_TOO_MANY_NODES = Template("graph_too_large", "The graph has more than {most} nodes.")
+_ONLY_IN_A_RUN = Template(
+    "known_only_in_a_run",
+    "{node}: {input} is known only when the graph runs, and was left out.",
+)
+_CIRCLE = Template("graph_in_a_circle", "The graph runs in a circle.")
 
 Node = Mapping[str, Any]  # of an API prompt
 Answer = dict[str, Any]
@@ -55,10 +68,7 @@ def imported_text(text: str) -> Answer:
         data = next((row for row in data if isinstance(row, dict) and is_ours(row)), None)
     if not isinstance(data, dict) or not is_ours(data):
         return _answer(None)
-    answer = _answer(from_json(data))
-    if several > 1:
-        answer["notes"].insert(0, f"It holds {several} configurations: the first was taken.")
-    return answer
+    return _answer(from_json(data), *([_SEVERAL(count=several)] if several > 1 else ()))
 
 
 def imported_picture(file: bytes) -> Answer:
@@ -66,23 +76,23 @@ def imported_picture(file: bytes) -> Answer:
     return _answer(read(file))
 
 
-def _answer(generation: Generation | None) -> Answer:
+def _answer(generation: Generation | None, *notes: Text) -> Answer:
     if generation is None:
-        return {"recipe": None, "notes": []}
+        return {"recipe": None, **sentences.several("note", ())}
     made = recipe.recipe_of(generation)
-    return {"recipe": made.data, "notes": made.notes}
+    return {"recipe": made.data, **sentences.several("note", [*notes, *made.notes])}
 
 
 def exported(prompt: Mapping[str, Any], node_id: str) -> Answer:
-    """The app's JSON of the graph at a DT Sampler: {"text", "notes"}.
+    """The app's JSON of the graph at a DT Sampler: {"text", "notes", "note_texts"}.
 
     Raises RequestError if there is no such node, SettingsError or a Problem for wrong values.
     """
     node = prompt.get(node_id)
     if not isinstance(node, Mapping) or node.get("class_type") not in _WRITERS:
-        raise RequestError("There is no DT Sampler of that number in the graph.")
+        raise RequestError(_NO_SAMPLER())
     if len(prompt) > MAX_NODES:
-        raise RequestError(f"The graph has more than {MAX_NODES} nodes.")
+        raise RequestError(_TOO_MANY_NODES(most=MAX_NODES))
     graph = _Graph(prompt)
     schema = graph.kinds["DTSampler"].define_schema()
     inputs, _ = graph.inputs(node, schema)
@@ -96,7 +106,7 @@ def exported(prompt: Mapping[str, Any], node_id: str) -> Answer:
             data.pop(str(setting(recipe.FIELDS[name]).json_key), None)
     return {
         "text": json.dumps(data, indent=1, ensure_ascii=False),
-        "notes": list(dict.fromkeys([*graph.notes, *notes])),
+        **sentences.several("note", dict.fromkeys([*graph.notes, *notes])),
     }
 
 
@@ -109,7 +119,7 @@ class _Graph:
     """An API prompt whose nodes are worked out as far as that goes without a run."""
 
     prompt: Mapping[str, Any]
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)  # inputs of the node asked last
     _known: dict[str, tuple[Sequence[Any], bool]] = field(default_factory=dict)
     _busy: set[str] = field(default_factory=set)
@@ -140,10 +150,8 @@ class _Graph:
                 stands_in = stands_in or guessed
             except _Unknown:
                 unknown.add(entry.id)
-                self.notes.append(
-                    f"{schema.display_name}: {entry.id} is known only when the graph runs, "
-                    "and was left out."
-                )
+                title = titled(schema.node_id, schema.display_name)()
+                self.notes.append(_ONLY_IN_A_RUN(node=title, input=entry.id))
                 if getattr(entry, "default", None) is not None:
                     values[entry.id] = entry.default
         self.unknown = unknown
@@ -182,7 +190,7 @@ class _Graph:
         if ident in self._known:
             return self._known[ident]
         if ident in self._busy:
-            raise RequestError("The graph runs in a circle.")
+            raise RequestError(_CIRCLE())
         self._busy.add(ident)
         node, asked = self.kinds[kind], self.prompt[ident]
         schema = node.define_schema()

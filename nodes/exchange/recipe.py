@@ -16,7 +16,8 @@ from ...dt_core.models.families import Family, family_of_file
 from ...dt_core.settings import themes
 from ...dt_core.settings.choices import Choice
 from ...dt_core.settings.configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings
-from ...dt_core.settings.table import INTEGER_RANGES, NOT_READ, Setting, setting
+from ...dt_core.settings.table import INTEGER_RANGES, NOT_READ, Setting, setting, title
+from ...dt_core.text import MORE, Filling, Template, Text
 from ..lora import ROWS
 from ..servers import lists, stored
 
@@ -35,6 +36,23 @@ _DISTANT = ("resolution_dependent_shift",)  # decided together with shift
 _FILES = {"refiner_model", "upscaler", "face_restoration"}
 _MORE_NAMED = 8
 
+_NO_MODEL = Template("no_model_named", "It names no model: choose one in DT Model Loader.")
+_NO_IMAGE = Template(
+    "image_missing",
+    "Strength is below 1: it was made from an image, which is not in the file. Connect one to "
+    "image of DT Sampler.",
+)
+_UNKNOWN = Template("left_out_unknown", "Not known here, and left out: {names}.")
+_IDLE = Template("left_out_idle", "Without effect on {family}, and left out: {names}.")
+_NO_FILE = Template(
+    "control_without_file", "A control without a file was left out: it is a picture alone."
+)
+_NO_PICTURE = Template(
+    "control_picture_missing", "The picture for {file} is not in it: connect one to image."
+)
+_NO_PROMPT = Template("no_prompt", "No prompt, of {file}, was left out: no server reads it.")
+_BECAME = Template("became", "{label}: {value} became {result}, the nearest that the node takes.")
+
 
 @dataclass(slots=True)
 class Recipe:
@@ -42,13 +60,13 @@ class Recipe:
 
     nodes: list[dict[str, Any]] = field(default_factory=list)
     links: list[list[Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
 
-    def add(self, kind: str, values: Mapping[str, Any] | None = None, title: str = "") -> str:
+    def add(self, kind: str, values: Mapping[str, Any] | None = None, titled: str = "") -> str:
         """A node; gives its id."""
         ident = str(len(self.nodes) + 1)
         node: dict[str, Any] = {"id": ident, "type": kind, "values": dict(values or {})}
-        self.nodes.append({**node, "title": title} if title else node)
+        self.nodes.append({**node, "title": titled} if titled else node)
         return ident
 
     def link(self, source: str, output: int, target: str, name: str) -> None:
@@ -76,7 +94,7 @@ def recipe_of(generation: Generation) -> Recipe:
     recipe = Recipe()
     model = recipe.add("DTModelLoader", {"model": settings["model"]} if settings["model"] else {})
     if not settings["model"]:
-        recipe.notes.append("It names no model: choose one in DT Model Loader.")
+        recipe.notes.append(_NO_MODEL())
     prompts = {"positive": generation.prompt, "negative": generation.negative_prompt}
     texts = {
         name: recipe.add("DTPrompt", {"text": text}, f"DT Prompt: {name}")
@@ -97,12 +115,9 @@ def recipe_of(generation: Generation) -> Recipe:
             recipe.link(end, 0, sampler, name)
     _end(recipe, sampler, family)
     if settings.explicit.get("strength", 1.0) < 1:
-        recipe.notes.append(
-            "Strength is below 1: it was made from an image, which is not in the file. Connect "
-            "one to image of DT Sampler."
-        )
+        recipe.notes.append(_NO_IMAGE())
     if settings.unknown:
-        recipe.notes.append(f"Not known here, and left out: {_listed(settings.unknown)}.")
+        recipe.notes.append(_UNKNOWN(names=_shortened([*settings.unknown])))
     return recipe
 
 
@@ -123,7 +138,7 @@ def _end(recipe: Recipe, sampler: str, family: Family | None) -> None:
     recipe.link(sampler, 6, save, "generation")
 
 
-def _fields(settings: Configuration, family: Family | None, notes: list[str]) -> dict[str, Any]:
+def _fields(settings: Configuration, family: Family | None, notes: list[Text]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for input_id, name in FIELDS.items():
         if name not in settings or name == "shift":
@@ -134,7 +149,7 @@ def _fields(settings: Configuration, family: Family | None, notes: list[str]) ->
         values["control_after_generate"] = "fixed"
     own = "shift" in settings or settings.explicit.get("resolution_dependent_shift") is False
     if own and not _shift_is_automatic(settings, family):
-        values["shift"] = _clamped("Shift", settings["shift"], 0.0, _SHIFT_MAX, notes)
+        values["shift"] = _clamped(title("shift"), settings["shift"], 0.0, _SHIFT_MAX, notes)
     return values
 
 
@@ -145,7 +160,7 @@ def _shift_is_automatic(settings: Configuration, family: Family | None) -> bool:
     )
 
 
-def _loras(rows: tuple[LoraSettings, ...], notes: list[str]) -> Iterator[dict[str, Any]]:
+def _loras(rows: tuple[LoraSettings, ...], notes: list[Text]) -> Iterator[dict[str, Any]]:
     """The widgets of DT LoRA nodes, four LoRAs in each."""
     named = [row for row in rows if row.file]
     for start in range(0, len(named), len(ROWS)):
@@ -161,15 +176,15 @@ def _loras(rows: tuple[LoraSettings, ...], notes: list[str]) -> Iterator[dict[st
         yield values
 
 
-def _controls(rows: tuple[ControlSettings, ...], notes: list[str]) -> Iterator[dict[str, Any]]:
+def _controls(rows: tuple[ControlSettings, ...], notes: list[Text]) -> Iterator[dict[str, Any]]:
     for row in rows:
         if not row.file:
-            notes.append("A control without a file was left out: it is a picture alone.")
+            notes.append(_NO_FILE())
             continue
         if row.weight:
-            notes.append(f"The picture for {row.file} is not in it: connect one to image.")
+            notes.append(_NO_PICTURE(file=row.file))
         if row.no_prompt:
-            notes.append(f"No prompt, of {row.file}, was left out: no server reads it.")
+            notes.append(_NO_PROMPT(file=row.file))
         yield {
             "control": row.file,
             "input_type": row.input_override.label,
@@ -187,7 +202,7 @@ def _controls(rows: tuple[ControlSettings, ...], notes: list[str]) -> Iterator[d
 
 def _options(settings: Configuration, family: Family | None, recipe: Recipe) -> str | None:
     """A chain of the options nodes that change something; gives the last one."""
-    idle: list[str] = []
+    idle: list[Filling] = []
     last = None
     for theme in themes.THEMES:
         names = [name for name in theme.settings if name not in _DISTANT]
@@ -197,7 +212,7 @@ def _options(settings: Configuration, family: Family | None, recipe: Recipe) -> 
             for name, value in themes.counting(values).items()
             if name in settings and value != DEFAULTS[name]
         ]
-        idle += [setting(name).label for name in changed if not _counts(name, family)]
+        idle += [title(name) for name in changed if not _counts(name, family)]
         if not any(_counts(name, family) for name in changed):
             continue
         node = recipe.add(
@@ -211,7 +226,7 @@ def _options(settings: Configuration, family: Family | None, recipe: Recipe) -> 
             recipe.link(last, 0, node, "options")
         last = node
     if idle and family is not None:
-        recipe.notes.append(f"Without effect on {family.name}, and left out: {_listed(idle)}.")
+        recipe.notes.append(_IDLE(family=family.name, names=_shortened(idle)))
     return last
 
 
@@ -223,7 +238,7 @@ def _counts(name: str, family: Family | None) -> bool:
 def _shown(
     row: Setting,
     value: Any,
-    notes: list[str],
+    notes: list[Text],
     low: float | None = None,
     high: float | None = None,
 ) -> Any:
@@ -236,12 +251,12 @@ def _shown(
         return value
     low = row.minimum if low is None else low
     high = row.maximum if high is None else high
-    result = _clamped(row.label, value, low, high, notes)
+    result = _clamped(title(row.name), value, low, high, notes)
     return int(result) if row.kind in INTEGER_RANGES else result
 
 
 def _clamped(
-    label: str, value: float, low: float | None, high: float | None, notes: list[str]
+    label: Filling, value: float, low: float | None, high: float | None, notes: list[Text]
 ) -> float:
     """The value within what the widget takes."""
     result = value
@@ -250,11 +265,11 @@ def _clamped(
     if high is not None:
         result = min(result, type(value)(high))
     if result != value:
-        notes.append(f"{label}: {value:g} became {result:g}, the nearest that the node takes.")
+        notes.append(_BECAME(label=label, value=float(value), result=float(result)))
     return result
 
 
-def _listed(names: Any) -> str:
-    known = list(names)
-    more = f" and {len(known) - _MORE_NAMED} more" if len(known) > _MORE_NAMED else ""
-    return ", ".join(known[:_MORE_NAMED]) + more
+def _shortened(names: list[Filling]) -> list[Filling]:
+    if len(names) <= _MORE_NAMED:
+        return names
+    return [*names[:_MORE_NAMED], MORE(count=len(names) - _MORE_NAMED)]

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ...dt_core.errors import DrawThingsError
 from ...dt_core.text import Text
+
+
+def told(error: DrawThingsError) -> Text:
+    """What happened, and what to do about it here."""
+    return error.told()
 
 
 def one(name: str, text: Text) -> dict[str, Any]:

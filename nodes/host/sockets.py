@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from comfy_api.latest import io
 
 from ...dt_core.errors import RequestError
+from ...dt_core.text import Template
 
 Server = io.Custom("DT_SERVER")
 Model = io.Custom("DT_MODEL")
@@ -31,6 +32,11 @@ Generation = io.Custom("DT_GENERATION")
 
 CATEGORY = "Draw Things"
 
+_OF_ANOTHER_PACK = Template(
+    "of_another_pack",
+    "What is connected where {node} belongs comes from another pack: connect {node}.",
+)
+
 _T = TypeVar("_T")
 
 
@@ -41,6 +47,4 @@ def checked(stack: Any, kind: type[_T], node: str) -> tuple[_T, ...]:
     """
     if isinstance(stack, tuple) and all(isinstance(entry, kind) for entry in stack):
         return stack
-    raise RequestError(
-        f"What is connected where {node} belongs comes from another pack: connect {node}."
-    )
+    raise RequestError(_OF_ANOTHER_PACK(node=node))

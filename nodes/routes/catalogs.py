@@ -22,9 +22,11 @@ from ...dt_core.errors import (
 from ...dt_core.generation.client import Client
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import family
+from ...dt_core.text import Template
+from ..host import sentences
 from ..servers import clients, lists, stored
-from .guard import Body, json_route
-from .permitted import UnknownServer, profile_of
+from .guard import Body, UnknownServer, json_route
+from .permitted import profile_of
 
 STATUS_TIMEOUT_S = 8.0
 NAME_LIMIT = 200  # characters of a name that a server gave
@@ -39,6 +41,10 @@ _CODES: tuple[tuple[type[DrawThingsError], str], ...] = (
     (ServerUnreachable, "unreachable"),
     (UnknownServer, "unknown_server"),
 )
+_SPEAKS_TLS = Template(
+    "speaks_tls",
+    'The server at {address} speaks TLS, and "plain text" is chosen for it: choose "automatic".',
+)
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
 
 
@@ -47,7 +53,7 @@ def refresh(_body: Body) -> Any:
     profiles = list(dict.fromkeys([*clients.known_profiles(), stored.default_profile()]))
     with ThreadPoolExecutor(len(profiles)) as pool:
         outcomes = list(pool.map(lists.refresh, profiles))
-    return {"servers": [{"ok": ok, "sentence": sentence} for ok, sentence in outcomes]}
+    return {"servers": [{"ok": ok, **sentences.one("sentence", said)} for ok, said in outcomes]}
 
 
 def status(body: Body) -> Any:
@@ -101,16 +107,14 @@ def _diagnosed(profile: ServerProfile, error: DrawThingsError) -> DrawThingsErro
     except DrawThingsError:
         return error
     if plain and encrypted:
-        return TlsMismatch(
-            f'The server at {profile.address} speaks TLS, and "plain text" is chosen for it: '
-            'choose "automatic".'
-        )
+        return TlsMismatch(_SPEAKS_TLS(address=profile.address))
     return error
 
 
 def _failed(error: DrawThingsError, name: str, address: str, code: str = "") -> Any:
     found = code or next((code for kind, code in _CODES if isinstance(error, kind)), "failed")
-    answer = {"code": found, "sentence": str(error), "name": name, "address": address}
+    said = sentences.one("sentence", sentences.told(error))
+    answer = {"code": found, **said, "name": name, "address": address}
     if isinstance(error, CertificateChanged):
         answer |= {"expected": error.expected, "presented": error.presented}
     return answer

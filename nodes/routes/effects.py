@@ -8,15 +8,17 @@ from ...dt_core.errors import DrawThingsError
 from ...dt_core.preflight import effects
 from ...dt_core.settings import app_json
 from ...dt_core.settings.table import SETTINGS, Kind, setting
+from ...dt_core.text import Template
 from ..host import sentences
 from ..servers import lists
-from .guard import Body, Refused, json_route, text
+from .guard import NO_NAMES, Body, Refused, json_route, text
 from .permitted import profile_of
 
 LIMIT = 200  # values of one layer, layers, names
 CONFIG_LIMIT = 200_000  # characters
 ANYTHING = "*"  # among the unknown: every setting and input
 _CONFIG = "configuration"
+_NO_LAYERS = Template("layers_no_list", "'layers' must be a list of settings.")
 _USED = {
     "use_size": ("start_width", "start_height"),
     "use_seed": ("seed",),
@@ -93,18 +95,18 @@ def _settings(body: Body) -> dict[str, Any]:
 def _layers(body: Body) -> list[dict[str, Any]]:
     layers = body.get("layers", [])
     if not isinstance(layers, list) or len(layers) > LIMIT:
-        raise Refused(400, "'layers' must be a list of settings.")
+        raise Refused(400, _NO_LAYERS())
     if not all(isinstance(layer, dict) and len(layer) <= LIMIT for layer in layers):
-        raise Refused(400, "'layers' must be a list of settings.")
+        raise Refused(400, _NO_LAYERS())
     return layers
 
 
 def _names(body: Body, key: str) -> list[str]:
     names = body.get(key, [])
     if not isinstance(names, list) or len(names) > LIMIT:
-        raise Refused(400, f"{key!r} must be a list of names.")
+        raise Refused(400, NO_NAMES(key=key))
     if not all(isinstance(name, str) for name in names):
-        raise Refused(400, f"{key!r} must be a list of names.")
+        raise Refused(400, NO_NAMES(key=key))
     return names
 
 

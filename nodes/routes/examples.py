@@ -6,11 +6,13 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from ...dt_core.text import Template
 from ..host import compat
 from .guard import Body, Refused, json_route
 
 PICTURES = Path(__file__).resolve().parents[2] / "example_workflows" / "input"
 NAMES_LIMIT = 100
+_TOO_MANY = Template("names_too_many", "'names' must be a list of at most {most} names.")
 
 
 def pictures(body: Body) -> Any:
@@ -20,7 +22,7 @@ def pictures(body: Body) -> Any:
     """
     names = body.get("names")
     if not isinstance(names, list) or len(names) > NAMES_LIMIT:
-        raise Refused(400, f"'names' must be a list of at most {NAMES_LIMIT} names.")
+        raise Refused(400, _TOO_MANY(most=NAMES_LIMIT))
     folder = compat.input_folder()
     copied = []
     for picture in sorted(PICTURES.glob("*.png")):

@@ -6,32 +6,34 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from ...dt_core.text import Template
 from ..exchange import copying
 from ..running import reporting
 from .guard import Body, Refused, answered, json_route, text, whole_body
 
 PICTURE_LIMIT = 64 * 1024 * 1024  # bytes
 TEXT_LIMIT = 1024 * 1024  # characters
+_NO_GRAPH = Template("prompt_no_graph", "'prompt' must be a graph in API form.")
 
 
 def import_configuration(body: Body) -> Any:
-    """{"text"} → {"recipe", "notes"}; recipe is null where the text is no configuration."""
+    """{"text"} → {"recipe", "notes", "note_texts"}; recipe is null where that is none."""
     return copying.imported_text(text(body, "text", limit=TEXT_LIMIT))
 
 
 def export_configuration(body: Body) -> Any:
-    """{"prompt" in API form, "node"} → {"text", "notes"}."""
+    """{"prompt" in API form, "node"} → {"text", "notes", "note_texts"}."""
     prompt = body.get("prompt")
     if not isinstance(prompt, Mapping):
-        raise Refused(400, "'prompt' must be a graph in API form.")
+        raise Refused(400, _NO_GRAPH())
     try:
         return copying.exported(prompt, text(body, "node", limit=256))
     except reporting.Problem as problem:
-        raise Refused(400, str(problem)) from None
+        raise Refused(400, problem.text) from None
 
 
 async def import_picture(request: Any) -> Any:
-    """A picture file as it is → {"recipe", "notes"}."""
+    """A picture file as it is → {"recipe", "notes", "note_texts"}."""
 
     async def work() -> Any:
         return await asyncio.to_thread(

@@ -10,14 +10,18 @@ from __future__ import annotations
 from typing import Any
 
 from ...dt_core.connection.profile import ServerProfile, TlsMode, default_profile
-from ...dt_core.errors import DrawThingsError
+from ...dt_core.text import Template
 from ..servers import clients
 from ..servers import stored as servers
-from .guard import Body, Refused, text
+from .guard import Body, Refused, UnknownServer, text
 
-
-class UnknownServer(DrawThingsError):
-    """An address that only the request names."""
+_NO_SERVER = Template("server_no_object", "'server' must be null or an object.")
+_NO_MODE = Template("tls_no_mode", "'tls' must be one of: {modes}.")
+_UNKNOWN = Template(
+    "unknown_server",
+    "{address} is not in your list of servers and has not been used yet: add it in the Draw Things "
+    "tab of the sidebar, or run the graph once.",
+)
 
 
 def profile_of(body: Body) -> ServerProfile:
@@ -29,13 +33,13 @@ def profile_of(body: Body) -> ServerProfile:
     if server is None:
         return servers.default_profile()
     if not isinstance(server, dict):
-        raise Refused(400, "'server' must be null or an object.")
+        raise Refused(400, _NO_SERVER())
     if "saved" in server:
         return servers.named(text(server, "saved"))
     modes = {mode.value: mode for mode in TlsMode}
     tls = text(server, "tls", TlsMode.AUTOMATIC.value)
     if tls not in modes:
-        raise Refused(400, f"'tls' must be one of: {', '.join(modes)}.")
+        raise Refused(400, _NO_MODE(modes=list(modes)))
     profile = ServerProfile(
         text(server, "address"),
         modes[tls],
@@ -44,10 +48,7 @@ def profile_of(body: Body) -> ServerProfile:
         text(server, "ca_file", "").strip(),
     )
     if profile not in allowed():
-        raise UnknownServer(
-            f"{profile.address} is not in your list of servers and has not been used yet: add "
-            "it in the Draw Things tab of the sidebar, or run the graph once."
-        )
+        raise UnknownServer(_UNKNOWN(address=profile.address))
     return profile
 
 

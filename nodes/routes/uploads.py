@@ -20,9 +20,10 @@ from typing import Any
 from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer, RequestError
 from ...dt_core.generation.upload import Upload, UploadPhase, check_name
-from ..host import compat
+from ...dt_core.text import Template, Text
+from ..host import compat, sentences
 from ..servers import clients, lists
-from .guard import Body, Refused, answered, json_route, text
+from .guard import NO_NAMES, Body, Refused, answered, json_route, text
 from .permitted import profile_of
 
 EVENT = "drawthingsnodes.upload"
@@ -33,6 +34,19 @@ FILES_LIMIT = 1000  # names in one question
 AT_ONCE = 2  # each holds a thread of those that answer all routes
 EVENTS_EVERY_S = 0.2
 LEFT_OVER_S = 24 * 3600.0
+
+_CANCELLED = Template("upload_cancelled", "The upload was cancelled.")
+_NO_FILE = Template("upload_no_file", "The body must be the file, as application/octet-stream.")
+_TOO_LARGE = Template("upload_too_large", "A file may have {limit} GiB.")
+_ON_SERVER = Template(
+    "upload_exists", "The server has a file '{name}' already: overwrite it, or choose a name."
+)
+_NO_JSON = Template("server_no_json", "'server' must be JSON.")
+_BROKE_OFF = Template("upload_broke_off", "The upload broke off before the file was here.")
+_BUSY = Template("uploads_at_once", "{count} files are on their way: wait until one is done.")
+_SAME_ID = Template("upload_same_id", "An upload of that id is on its way.")
+_NO_ROOM = Template("upload_no_room", "This ComfyUI's disk has no room for a file of that size.")
+_TOO_MANY = Template("files_too_many", "At most {most} names at once.")
 
 _transfers: dict[str, _Transfer] = {}
 _lock = threading.Lock()
@@ -61,16 +75,17 @@ class _Transfer:
 
     def raise_if_cancelled(self) -> None:
         if self.cancelled.is_set():
-            raise Cancelled("The upload was cancelled.")
+            raise Cancelled(_CANCELLED())
 
-    def tell(self, phase: str, sent: int, total: int, sentence: str = "") -> None:
+    def tell(self, phase: str, sent: int, total: int, why: Text | None = None) -> None:
         """Send an event: at every change of phase, else a few times per second."""
         now = time.monotonic()
         if phase == self._phase and now - self._told_at < EVENTS_EVERY_S:
             return
         self._phase, self._told_at = phase, now
         said = {"id": self.ident, "phase": phase, "sent": sent, "total": total}
-        compat.send_event(EVENT, {**said, "sentence": sentence})
+        words = {"sentence": ""} if why is None else sentences.one("sentence", why)
+        compat.send_event(EVENT, {**said, **words})
 
     def follow(self, phase: UploadPhase, done: int, total: int) -> None:
         self.tell(phase.value, done, total)
@@ -82,17 +97,17 @@ async def upload(request: Any) -> Any:
 
 async def _uploaded(request: Any) -> Any:
     if request.content_type != "application/octet-stream":
-        raise Refused(415, "The body must be the file, as application/octet-stream.")
+        raise Refused(415, _NO_FILE())
     query = request.query
     profile = await asyncio.to_thread(profile_of, {"server": _server(query.get("server", "null"))})
     name = check_name(text(query, "name"))
     overwrite = query.get("overwrite") == "1"
     size = request.content_length or 0
     if size > SIZE_LIMIT:
-        raise Refused(413, f"A file may have {SIZE_LIMIT >> 30} GiB.")
+        raise Refused(413, _TOO_LARGE(limit=SIZE_LIMIT >> 30))
     client = clients.client(profile).sync
     if not overwrite and (await asyncio.to_thread(client.files_exist, [name]))[0].exists:
-        raise _exists(f"The server has a file {name!r} already: overwrite it, or choose a name.")
+        raise _exists(_ON_SERVER(name=name))
     transfer = _begin(text(query, "id", "", 64) or uuid.uuid4().hex)
     path = _folder() / f"{uuid.uuid4().hex}.part"
     try:
@@ -101,11 +116,11 @@ async def _uploaded(request: Any) -> Any:
         transfer.take(sending)
         await asyncio.to_thread(sending.run, transfer.follow)
     except FileOnServer as error:
-        transfer.tell("failed", 0, size, str(error))
-        raise _exists(str(error)) from None
+        transfer.tell("failed", 0, size, sentences.told(error))
+        raise _exists(sentences.told(error)) from None
     except BaseException as error:
         transfer.cancel()
-        transfer.tell("failed", 0, size, _sentence(error))
+        transfer.tell("failed", 0, size, _why(error))
         raise
     finally:
         with _lock:
@@ -120,25 +135,26 @@ def _server(given: str) -> Any:
     try:
         return json.loads(given)
     except (ValueError, RecursionError):
-        raise Refused(400, "'server' must be JSON.") from None
+        raise Refused(400, _NO_JSON()) from None
 
 
-def _exists(sentence: str) -> Refused:
-    return Refused(409, sentence, "Exists")
+def _exists(text: Text) -> Refused:
+    return Refused(409, text, "Exists")
 
 
-def _sentence(error: BaseException) -> str:
-    known = isinstance(error, (DrawThingsError, Refused))
-    return str(error) if known else "The upload broke off before the file was here."
+def _why(error: BaseException) -> Text:
+    if isinstance(error, DrawThingsError):
+        return sentences.told(error)
+    return error.text if isinstance(error, Refused) else _BROKE_OFF()
 
 
 def _begin(ident: str) -> _Transfer:
     transfer = _Transfer(ident)
     with _lock:
         if len(_transfers) >= AT_ONCE:
-            raise Refused(429, f"{AT_ONCE} files are on their way: wait until one is done.")
+            raise Refused(429, _BUSY(count=AT_ONCE))
         if ident in _transfers:
-            raise Refused(400, "An upload of that id is on its way.")
+            raise Refused(400, _SAME_ID())
         _transfers[ident] = transfer
     return transfer
 
@@ -146,7 +162,7 @@ def _begin(ident: str) -> _Transfer:
 async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> tuple[bytes, int]:
     """Write the body to `path`; its SHA-256 and its size in bytes."""
     if shutil.disk_usage(path.parent).free < size + SPARE:
-        raise Refused(507, "This ComfyUI's disk has no room for a file of that size.")
+        raise Refused(507, _NO_ROOM())
     digest, received = hashlib.sha256(), 0
     pending = bytearray()
     with path.open("xb") as file:
@@ -159,7 +175,7 @@ async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> 
             transfer.raise_if_cancelled()
             received += len(chunk)
             if received > SIZE_LIMIT:
-                raise Refused(413, f"A file may have {SIZE_LIMIT >> 30} GiB.")
+                raise Refused(413, _TOO_LARGE(limit=SIZE_LIMIT >> 30))
             pending += chunk
             if len(pending) >= PIECE:
                 await asyncio.to_thread(write, bytes(pending))
@@ -169,7 +185,7 @@ async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> 
     transfer.raise_if_cancelled()
     transfer.tell("receiving", received, size)
     if size and received != size:
-        raise Refused(400, "The upload broke off before the file was here.")
+        raise Refused(400, _BROKE_OFF())
     return digest.digest(), received
 
 
@@ -187,23 +203,21 @@ def exist(body: Body) -> Any:
     profile: ServerProfile = profile_of(body)
     names = body.get("files")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise Refused(400, "'files' must be a list of names.")
+        raise Refused(400, NO_NAMES(key="files"))
     if len(names) > FILES_LIMIT:
-        raise Refused(413, f"At most {FILES_LIMIT} names at once.")
+        raise Refused(413, _TOO_MANY(most=FILES_LIMIT))
     found = clients.client(profile).sync.files_exist(names)
     return {
-        "files": [
-            {"name": row.name, "exists": row.exists, "refused": _refusal(row.name)} for row in found
-        ]
+        "files": [{"name": row.name, "exists": row.exists, **_refusal(row.name)} for row in found]
     }
 
 
-def _refusal(name: str) -> str:
+def _refusal(name: str) -> dict[str, Any]:
     try:
         check_name(name)
     except RequestError as error:
-        return str(error)
-    return ""
+        return sentences.one("refused", sentences.told(error))
+    return {"refused": ""}
 
 
 def _folder() -> Path:

@@ -37,7 +37,7 @@ def errors_in_words() -> Iterator[None]:
     try:
         yield
     except DrawThingsError as error:
-        problem = Problem(error.told())
+        problem = Problem(sentences.told(error))
         said = sentences.one("error", problem.text)
         compat.send_to_client(FAILURE_EVENT, {"node": compat.running_node(), **said})
         raise problem from error

@@ -35,7 +35,7 @@ from ...dt_core.request import frames
 from ...dt_core.request.batches import Plan
 from ...dt_core.request.resolved import GenerationRequest, Resolved, resolve
 from ...dt_core.text import Template, Text
-from ..host import compat
+from ..host import compat, sentences
 from ..servers import clients, lists
 from .display import Display
 
@@ -150,7 +150,9 @@ async def _shared(servers: Sequence[Client], plan: Plan, display: Display) -> li
                 if run.answers[number].complete:
                     display.complete(number)
                 for left in (row for row in rows if isinstance(row, Left)):
-                    display.notes.append(_WENT_ON(address=left.address, error=left.error.told()))
+                    display.notes.append(
+                        _WENT_ON(address=left.address, error=sentences.told(left.error))
+                    )
             if not batch:
                 await display.show([])
     except DrawThingsError as error:
@@ -167,7 +169,7 @@ def _tell_what_is_missing(
     arrived = sum(len(answer.images) for answer in answers)
     if not arrived:
         raise error
-    display.notes.append(_ONLY_ARRIVED(count=arrived, error=error.told()))
+    display.notes.append(_ONLY_ARRIVED(count=arrived, error=sentences.told(error)))
 
 
 def _resolve(servers: Sequence[Client], request: GenerationRequest) -> tuple[Client, Resolved]:

@@ -23,8 +23,8 @@ from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import DrawThingsError
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import FAMILIES
-from ...dt_core.text import Template, verbatim
-from ..host import compat
+from ...dt_core.text import Template, Text, verbatim
+from ..host import compat, sentences
 from . import clients
 from . import stored as servers
 
@@ -35,6 +35,11 @@ FILE_LIMIT = 64 * 1024 * 1024  # bytes; a catalogue of 10,000 entries has a tent
 FILES_LIMIT = 100  # catalogues on disk; those of servers not heard of for longest go first
 DRAFT_AGE_S = 3600.0
 FORMAT = 1
+
+_LISTS_NOTHING = Template("lists_nothing", "{address} answers, but does not list what it has.")
+_LISTS = Template(
+    "lists", "{address} has {models} models, {loras} LoRAs and {controls} ControlNets."
+)
 
 # The app's own, offered until a server has told what it has.
 OFFICIAL_UPSCALERS = (
@@ -194,19 +199,21 @@ def refresh_in_background(profile: ServerProfile) -> None:
     threading.Thread(target=ask, name="drawthings-lists", daemon=True).start()
 
 
-def refresh(profile: ServerProfile) -> tuple[bool, str]:
+def refresh(profile: ServerProfile) -> tuple[bool, Text]:
     """Ask one server for its catalogue now; whether it answered, and a sentence on it."""
     try:
         catalog = clients.client(profile).sync.echo()
     except DrawThingsError as error:
         _log.info("%s", error)
-        return False, str(error)
+        return False, sentences.told(error)
     learn(profile, catalog)
     if not catalog.browsable:
-        return True, f"{profile.address} answers, but does not list what it has."
-    return True, (
-        f"{profile.address} has {len(catalog.models)} models, {len(catalog.loras)} LoRAs and "
-        f"{len(catalog.controls)} ControlNets."
+        return True, _LISTS_NOTHING(address=profile.address)
+    return True, _LISTS(
+        address=profile.address,
+        models=len(catalog.models),
+        loras=len(catalog.loras),
+        controls=len(catalog.controls),
     )
 
 

@@ -25,6 +25,22 @@ SERVERS_LIMIT = 200
 
 _WHAT = Template("servers_file", "The list of servers")
 _BAD_ENTRY = Template("servers_file_entry", "has an entry that is none")
+_NOT_STORED = Template(
+    "server_not_stored",
+    "No server named '{name}' is stored here: add it in the Draw Things tab of the sidebar, or "
+    "choose another one in DT Server.",
+)
+_NO_MODE = Template("tls_one_of", "TLS is one of: {modes}.")
+_TAKEN = Template(
+    "server_name_taken", "There is a server named '{name}' already: choose another name."
+)
+_FULL = Template("servers_full", "{count} servers are stored: remove one first.")
+_SECRET_OF_ANOTHER = Template(
+    "secret_of_another_server",
+    "The secret '{name}' belongs to the stored server at {home} and is not sent to {address}: "
+    "choose the stored server in DT Server, or store this address with a secret of its own.",
+)
+_NO_NAME = Template("server_name_length", "A server needs a name of 1 to {limit} characters.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +88,7 @@ def named(name: str) -> ServerProfile:
     """The stored server of that name. Raises SettingsError if there is none."""
     server = current().find(name)
     if server is None:
-        raise SettingsError(
-            f"No server named {name!r} is stored here: add it in the Draw Things tab of the "
-            "sidebar, or choose another one in DT Server."
-        )
+        raise SettingsError(_NOT_STORED(name=name))
     return server.profile
 
 
@@ -104,13 +117,13 @@ def save(
     name = _checked_name(name)
     modes = {mode.value: mode for mode in TlsMode}
     if tls not in modes:
-        raise SettingsError(f"TLS is one of: {', '.join(modes)}.")
+        raise SettingsError(_NO_MODE(modes=list(modes)))
     with _file().locked():
         servers = current()
         if name != was and servers.find(name):
-            raise SettingsError(f"There is a server named {name!r} already: choose another name.")
+            raise SettingsError(_TAKEN(name=name))
         if not servers.find(was) and len(servers.stored) >= SERVERS_LIMIT:
-            raise SettingsError(f"{SERVERS_LIMIT} servers are stored: remove one first.")
+            raise SettingsError(_FULL(count=SERVERS_LIMIT))
         secrets = clients.secrets()
         kept = secrets.names()
         if secret is None and was != name and was in kept:
@@ -164,10 +177,11 @@ def keep_secret_home(profile: ServerProfile) -> ServerProfile:
     owner = current().find(profile.secret_name) if profile.secret_name else None
     if owner is not None and not {*profile.addresses} <= {*owner.profile.addresses}:
         raise SettingsError(
-            f"The secret {owner.name!r} belongs to the stored server at "
-            f"{', '.join(owner.profile.addresses)} and is not sent to "
-            f"{', '.join(profile.addresses)}: choose the stored server in DT Server, or "
-            "store this address with a secret of its own."
+            _SECRET_OF_ANOTHER(
+                name=owner.name,
+                home=", ".join(owner.profile.addresses),
+                address=", ".join(profile.addresses),
+            )
         )
     return profile
 
@@ -187,7 +201,7 @@ def _in_environment(name: str) -> bool:
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= NAME_LIMIT or re.search(r"[\x00-\x1f\x7f]", name):
-        raise SettingsError(f"A server needs a name of 1 to {NAME_LIMIT} characters.")
+        raise SettingsError(_NO_NAME(limit=NAME_LIMIT))
     return name
 
 

@@ -236,6 +236,31 @@ def test_what_nodes_sidebar_and_dialog_say_is_not_english(
     assert [text for text in said if ENGLISH.search(text)] == []
 
 
+def test_why_a_run_failed_and_what_a_route_refuses_is_told_in_the_users_language(
+    canvas: Canvas,
+) -> None:
+    japanese = canvas.face.vue
+    canvas.speak("ja" if japanese else "zh")
+    try:
+        graph = json.loads(graph_file("text_to_image").read_text(encoding="utf-8"))
+        canvas.load(graph)
+        canvas.choose("DTModelLoader", "model", "svd_i2v_1.0_f16.ckpt")  # wants an image
+        canvas.page.evaluate("() => void app.extensionManager.command.execute('Comfy.QueuePrompt')")
+        note = canvas.page.locator(".dt-note.dt-failed")
+        expect(note).to_contain_text("画像をつないで" if japanese else "请连接图像", timeout=15_000)
+        refused = canvas.page.evaluate(
+            """async path => {
+                const { call } = await import(path)
+                return call('/servers/remove', { name: 5 }).catch(error => error.message)
+            }""",
+            f"/extensions/{canvas.pack_folder}/lib/backend.mjs",
+        )
+        assert ("文字まで" if japanese else "个字符") in refused
+        canvas.page.keyboard.press("Escape")
+    finally:
+        canvas.speak("en")
+
+
 @pytest.mark.parametrize("language", ["zh", "ja"])
 def test_every_command_and_setting_of_ours_is_translated(canvas: Canvas, language: str) -> None:
     missing = canvas.page.evaluate(

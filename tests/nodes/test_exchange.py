@@ -12,7 +12,7 @@ from drawthings.dt_core.metadata import Generation, encode
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.nodes.exchange import copying
 from drawthings.nodes.node_list import NODES
-from drawthings.nodes.running.run import Problem
+from drawthings.nodes.running.reporting import Problem
 
 APP: dict[str, Any] = {
     "model": "flux_1_dev_q8p.ckpt",
@@ -93,7 +93,7 @@ def test_a_picture_gives_its_prompts_and_settings() -> None:
 def test_what_is_no_configuration_gives_no_recipe() -> None:
     workflow = json.dumps({"nodes": [], "links": [], "last_node_id": 1})
     for text in ("", "hello", "[1, 2]", '{"a": 1}', workflow, "[" * 100_000):
-        assert copying.imported_text(text) == {"recipe": None, "notes": []}
+        assert copying.imported_text(text) == {"recipe": None, "notes": [], "note_texts": []}
     assert copying.imported_picture(b"GIF89a")["recipe"] is None
 
 

@@ -12,7 +12,7 @@ from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE, ServerProfil
 from drawthings.dt_core.models.catalog import Catalog
 from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
-from drawthings.nodes.routes import permitted
+from drawthings.nodes.routes import guard, permitted
 from drawthings.nodes.routes import servers as routes
 from drawthings.nodes.servers import clients, lists
 from drawthings.nodes.servers import stored as servers
@@ -45,7 +45,7 @@ def catalogs(folder: Path) -> set[Path]:
 def may_be_asked(profile: ServerProfile) -> bool:
     try:
         permitted.profile_of({"server": {"address": profile.address}})
-    except permitted.UnknownServer:
+    except guard.UnknownServer:
         return False
     return True
 

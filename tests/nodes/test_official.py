@@ -218,7 +218,7 @@ def test_values_that_cannot_be_are_replaced_and_told() -> None:
     sampler = named(node(made.workflow, 9))
     assert (sampler["steps"], sampler["strength"], sampler["width"]) == (150, 1.0, 448)
     assert sampler["sampler"] == "DPM++ 2M AYS"
-    told = "\n".join(made.changes)
+    told = "\n".join(map(str, made.changes))
     for name in ("steps", "strength", "width", "sampler_name"):
         assert name in told
 
@@ -341,7 +341,7 @@ def test_nodes_stay_where_they_are_unless_a_taller_one_covers_them() -> None:
 
 
 def test_what_is_told_of_one_node_stands_together() -> None:
-    changes = official.convert(sample("inpaint_refiner")).changes
+    changes = [*map(str, official.convert(sample("inpaint_refiner")).changes)]
 
     told = [change.split(": ")[0] for change in changes]
     assert told == sorted(told, key=told.index)

@@ -366,7 +366,7 @@ def server_catalog(profile: Any) -> Any:
 def test_a_server_that_is_away_keeps_the_known_lists(profile: Any) -> None:
     lists.refresh(profile)
     before = lists.current()
-    ok, sentence = lists.refresh(type(profile)("127.0.0.1:1"))
+    ok, text = lists.refresh(type(profile)("127.0.0.1:1"))
     assert not ok
-    assert "No Draw Things server" in sentence
+    assert "No Draw Things server" in str(text)
     assert lists.current() == before

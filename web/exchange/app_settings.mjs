@@ -11,6 +11,8 @@ import { addRecipe, asOneStep, middle, setValues } from '../lib/recipe.mjs'
 import { said } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
+/** @typedef {import('../lib/sentences.mjs').Text} Text */
+
 const CONTAINER = '#graph-canvas-container'
 const PICTURES = ['image/png', 'image/jpeg']
 const PICTURE_LIMIT = 64 * 1024 * 1024 // bytes; the backend takes no more
@@ -27,7 +29,7 @@ const KEYS = [
 const FOREIGN = ['nodes', 'last_node_id', 'workflow']
 
 /** @typedef {import('../lib/recipe.mjs').Recipe} Recipe */
-/** @typedef {{ recipe: Recipe | null, notes: string[] }} Imported */
+/** @typedef {{ recipe: Recipe | null, note_texts: Text[] }} Imported */
 
 /**
  * @param {'success' | 'info' | 'warn' | 'error'} severity
@@ -127,7 +129,8 @@ function fillSampler(node, answer) {
  */
 function addGraph(answer, place) {
   addRecipe(/** @type {Recipe} */ (answer.recipe), place)
-  say(answer.notes.length ? 'info' : 'success', t('exchange.added'), answer.notes.map(said))
+  const notes = answer.note_texts.map(said)
+  say(notes.length ? 'info' : 'success', t('exchange.added'), notes)
 }
 
 /**
@@ -217,11 +220,11 @@ async function copy(chosen) {
       say('warn', '', [t('exchange.no_sampler')])
       return
     }
-    /** @type {{ text: string, notes: string[] }} */
+    /** @type {{ text: string, note_texts: Text[] }} */
     const answer = await call('/export/configuration', { prompt: output, node: id })
     await write(answer.text)
-    const lines = [t('exchange.copied_detail'), ...answer.notes.map(said)]
-    say(answer.notes.length ? 'info' : 'success', t('exchange.copied'), lines)
+    const lines = [t('exchange.copied_detail'), ...answer.note_texts.map(said)]
+    say(answer.note_texts.length ? 'info' : 'success', t('exchange.copied'), lines)
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     say('error', t('exchange.copy_failed'), [detail])

@@ -5,6 +5,8 @@ import { closeOffer, showChanges, showOffer } from './convert_dialog.mjs'
 import { litegraph } from '../lib/faces.mjs'
 import { t } from '../lib/text.mjs'
 
+/** @typedef {import('../lib/sentences.mjs').Text} Text */
+
 const SETTING = 'drawthingsnodes.offer_conversion'
 const KINDS = new Set(
   ['Sampler', 'Prompt', 'Positive', 'Negative', 'LoRA', 'ControlNet', 'Hints', 'Upscaler',
@@ -14,7 +16,7 @@ const OPEN_INPUT = 'comfy-file-input' // behind ComfyUI's own "Open"
 const LIMIT = 8 * 1024 * 1024 // bytes; the backend takes no more
 const LIFE_MS = 7000
 
-/** @typedef {{ workflow: any, kind: 'ui' | 'api', changes: string[], nodes: number }} Converted */
+/** @typedef {{ workflow: any, kind: 'ui' | 'api', change_texts: Text[], nodes: number }} Converted */
 
 /** A graph as it was opened whose nodes are missing here, or null. @type {any} */
 let opened = null
@@ -97,7 +99,7 @@ async function convertAndOpen(workflow, original) {
     const name = t('convert.name', { name: original })
     if (made.kind === 'ui') await app.loadGraphData(made.workflow, true, true, name)
     else await /** @type {any} */ (app).loadApiJson(made.workflow, name)
-    showChanges(name, made.nodes, made.changes)
+    showChanges(name, made.nodes, made.change_texts)
   } catch (error) {
     sayError(error)
   }

@@ -2,6 +2,10 @@
 import { said } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
+const OF_NODE = 'change_of_node' // the key of what concerns one node
+
+/** @typedef {import('../lib/sentences.mjs').Text} Text */
+
 /**
  * @param {string} tag
  * @param {string} className
@@ -80,16 +84,17 @@ export function showOffer(nodes, accept, decline) {
 }
 
 /**
- * @param {string} change "title (id): what changed", or a sentence on the whole
- * @returns {[node: string, text: string]} the second in the user's language
+ * @param {Text} change of a node, or of the whole
+ * @returns {[node: string, text: string]}
  */
 function parts(change) {
-  const [, node = '', rest = change] = change.match(/^(.*? \([\w:-]+\): )(.*)$/s) ?? []
-  return [node, said(rest)]
+  const { node, what } = change.values
+  if (change.key !== OF_NODE) return ['', said(change)]
+  return [`${node}: `, said(/** @type {Text} */ (what))]
 }
 
 /**
- * @param {string} change
+ * @param {Text} change
  * @returns {HTMLElement}
  */
 function itemOf(change) {
@@ -102,7 +107,7 @@ function itemOf(change) {
 /**
  * @param {string} name of the converted workflow
  * @param {number} nodes
- * @param {string[]} changes
+ * @param {Text[]} changes
  */
 export function showChanges(name, nodes, changes) {
   document.querySelector('dialog.dt-convert')?.remove()

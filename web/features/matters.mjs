@@ -50,9 +50,8 @@ function effectsOf(question) {
  * @returns {Promise<Effects>} with reasons in the user's language
  */
 async function askFor(question) {
-  /** @type {Effects} */
-  const { family, idle } = await call('/effects', question)
-  const reasons = Object.entries(idle).map(([name, reason]) => [name, said(reason)])
+  const { family, idle_texts } = await call('/effects', question)
+  const reasons = Object.entries(idle_texts).map(([name, reason]) => [name, said(reason)])
   return { family, idle: Object.fromEntries(reasons) }
 }
 

@@ -5,8 +5,8 @@ import { said } from '../lib/sentences.mjs'
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 
-const NOTES = 'drawthings_notes' // of what a node gives to the front end: warnings
-const FACTS = 'drawthings_facts' // and what is none
+const NOTES = 'drawthings_note_texts' // of what a node gives to the front end: warnings
+const FACTS = 'drawthings_fact_texts' // and what is none
 const FAILURE = 'drawthings.Problem' // the type of an error that is a sentence for the user
 const SHOWN = 3
 
@@ -52,8 +52,11 @@ function draw(node, notes, facts, all = false) {
  */
 function notesOf(output, key) {
   const notes = output?.[key]
-  return Array.isArray(notes) ? notes.filter((note) => typeof note === 'string').map(said) : []
+  return Array.isArray(notes) ? notes.map(said) : []
 }
+
+/** @type {Map<string, import('../lib/sentences.mjs').Text>} why nodes failed, told before ComfyUI tells that they did */
+const failures = new Map()
 
 /** @type {import('@comfyorg/comfyui-frontend-types').ComfyExtension} */
 export const notes = {
@@ -68,7 +71,12 @@ export const notes = {
     }
   },
   setup() {
+    api.addEventListener(/** @type {any} */ ('drawthingsnodes.failure'), (message) => {
+      const { node, error_text } = /** @type {any} */ (message).detail
+      failures.set(String(node), error_text)
+    })
     api.addEventListener('execution_start', () => {
+      failures.clear()
       for (const node of allNodes()) fill(node, 'notes')
     })
     // Newer front ends say only that a node failed, and keep the reason a click away.
@@ -76,7 +84,8 @@ export const notes = {
       const { node_id, exception_type, exception_message } = /** @type {any} */ (message).detail
       const node = nodeOfPath(node_id)
       if (exception_type !== FAILURE || !node || !isOurs(node)) return
-      fill(node, 'notes', noteOf(said(exception_message.trim()), 'times-circle'))
+      const text = failures.get(String(node_id))
+      fill(node, 'notes', noteOf(text ? said(text) : exception_message.trim(), 'times-circle'))
     })
   },
 }

@@ -10,6 +10,8 @@ import { optionsOf, questionOf, settingsOf, widgetFor } from '../lib/settings.mj
 import { fill, sectionButton, words } from '../lib/strip.mjs'
 import { t } from '../lib/text.mjs'
 
+/** @typedef {import('../lib/sentences.mjs').Text} Text */
+
 const SETTING = 'drawthingsnodes.offer_recommended'
 
 /** Where a setting goes that no node of a sampler has yet. */
@@ -31,7 +33,7 @@ const TITLE = 30
 
 /**
  * @typedef {{
- *   name: string, values: Values, refiner: string, notes: string[]
+ *   name: string, values: Values, refiner: string, note_texts: Text[]
  * }} Recommended refiner: the name of its file
  */
 
@@ -48,7 +50,7 @@ function askFor(sampler) {
 }
 
 /** @type {Recommended} */
-const NOTHING = { name: '', values: {}, refiner: '', notes: [] }
+const NOTHING = { name: '', values: {}, refiner: '', note_texts: [] }
 
 /**
  * @param {Record<string, unknown>} question
@@ -222,7 +224,7 @@ async function update(node) {
     fill(node, 'recommend')
     return
   }
-  const { name, values, refiner, notes } = found[first]
+  const { name, values, refiner, note_texts } = found[first]
   const told = inWords(withoutKept(values, plans[first]), refiner)
   const line = document.createElement('div')
   line.className = 'dt-line'
@@ -233,7 +235,7 @@ async function update(node) {
   const added = new Set(plans.flatMap(({ additions }) => additions.map(({ kind }) => kind)))
   const titles = [...added].map((kind) => litegraph().registered_node_types[kind]?.title ?? kind)
   const more = titles.length ? [t('recommend.adds', { nodes: titles.join(', ') })] : []
-  fill(node, 'recommend', line, ...[...more, ...notes.map(said)].map((note) => words(note, 'reason')))
+  fill(node, 'recommend', line, ...[...more, ...note_texts.map(said)].map((note) => words(note, 'reason')))
 }
 
 /**

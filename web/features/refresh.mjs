@@ -4,7 +4,7 @@ import { api } from '../../../scripts/api.js'
 import { call } from '../lib/backend.mjs'
 import { listInputs } from '../lib/choices.mjs'
 import { forgetCatalogs } from '../lib/catalogs.mjs'
-import { said } from '../lib/sentences.mjs'
+import { sentenceOf } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
 /** Take new node definitions over, without a message where the front end can do that. */
@@ -20,7 +20,7 @@ async function refreshServers() {
     /** @type {{ servers: { ok: boolean, sentence: string }[] }} */
     const { servers } = await call('/refresh')
     const severity = servers.every((server) => server.ok) ? 'success' : 'warn'
-    const detail = servers.map((server) => said(server.sentence)).join('\n')
+    const detail = servers.map((server) => sentenceOf(server, 'sentence')).join('\n')
     toast.add({ severity, summary: 'Draw Things', detail, life: 6000 })
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)

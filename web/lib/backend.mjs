@@ -1,6 +1,6 @@
 // Calls the pack's own routes. The header tells them that it is our page that asks.
 import { api } from '../../../scripts/api.js'
-import { said } from './sentences.mjs'
+import { sentenceOf } from './sentences.mjs'
 
 const PREFIX = '/drawthingsnodes'
 const HEADERS = { 'X-Draw-Things-Nodes': '1' }
@@ -27,7 +27,7 @@ export class BackendError extends Error {
 async function answerOf(response) {
   const answer = await response.json().catch(() => null)
   if (response.ok && answer !== null) return answer
-  const sentence = said(answer?.error ?? `HTTP ${response.status}`)
+  const sentence = sentenceOf(answer, 'error') || `HTTP ${response.status}`
   throw new BackendError(sentence, answer?.code ?? 'HTTP', response.status)
 }
 

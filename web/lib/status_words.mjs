@@ -1,6 +1,6 @@
 // A server's state in words, and what may be done about it, the same on nodes and in the sidebar.
 import { call } from './backend.mjs'
-import { said } from './sentences.mjs'
+import { sentenceOf } from './sentences.mjs'
 import { t } from './text.mjs'
 
 /**
@@ -23,7 +23,7 @@ const FAIR = ['browsing_off', 'busy', 'asking']
 export async function askStatus(ref) {
   try {
     const answer = await call('/status', { server: ref })
-    return { ...answer, sentence: said(answer.sentence) }
+    return { ...answer, sentence: sentenceOf(answer, 'sentence') }
   } catch (error) {
     const { message, status } = /** @type {import('./backend.mjs').BackendError} */ (error)
     return { ...ASKING, code: status === 0 ? 'away' : 'failed', sentence: message }

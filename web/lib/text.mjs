@@ -42,35 +42,10 @@ export function localeFiles() {
 
 /**
  * @param {string} name of one of our groups of texts
- * @param {string} [spoken]
- * @returns {Record<string, string>} empty where there is none
+ * @returns {Record<string, string>} empty where the user's language has none
  */
-export function section(name, spoken = language()) {
-  return languages[spoken]?.[SECTION]?.[name] ?? {}
-}
-
-/** @type {Map<string, Map<string, string>>} */
-const names = new Map()
-
-/** @returns {Map<string, string>} what our nodes and inputs are called, by their English name in small letters */
-export function nodeNames() {
-  const spoken = language()
-  const known = names.get(spoken)
-  if (known) return known
-  /** @type {Map<string, string>} */
-  const found = new Map()
-  for (const [id, { display_name = '', inputs = {} }] of Object.entries(
-    languages.en?.nodeDefs ?? {},
-  )) {
-    const title = languages[spoken]?.nodeDefs?.[id]?.display_name
-    if (title && /^DT[A-Z]/.test(id)) found.set(display_name.toLowerCase(), title)
-    for (const [input, { name = '' }] of Object.entries(/^DT[A-Z]/.test(id) ? inputs : {})) {
-      const local = languages[spoken]?.nodeDefs?.[id]?.inputs?.[input]?.name
-      if (local) found.set(name.toLowerCase(), local)
-    }
-  }
-  names.set(spoken, found)
-  return found
+export function section(name) {
+  return languages[language()]?.[SECTION]?.[name] ?? {}
 }
 
 /**

@@ -2,7 +2,7 @@
 import { app } from '../../../scripts/app.js'
 import { api } from '../../../scripts/api.js'
 import { BackendError, call, stream } from '../lib/backend.mjs'
-import { said } from '../lib/sentences.mjs'
+import { sentenceOf } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
 const EVENT = 'drawthingsnodes.upload'
@@ -131,7 +131,7 @@ async function check(added) {
     added.forEach((one, place) => {
       if (!files[place].refused) return
       one.mayTryAgain = false
-      end(one, 'failed', files[place].refused)
+      end(one, 'failed', sentenceOf(files[place], 'refused'))
     })
     const there = added.filter((one, place) => files[place].exists && !hasEnded(one))
     if (there.length) {
@@ -207,7 +207,7 @@ function end(one, phase, sentence = '') {
 function follow(event) {
   const one = all.find((other) => other.id === event.id)
   if (!one || hasEnded(one)) return
-  one.sentence = said(event.sentence)
+  one.sentence = sentenceOf(event, 'sentence')
   if (!['receiving', 'sending', 'hashing'].includes(event.phase)) return // the answer tells
   if (event.phase !== one.phase) one.samples = []
   one.phase = /** @type {Phase} */ (event.phase)

@@ -12,8 +12,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ....dt_core.errors import DrawThingsError
+from ....dt_core.text import Template, Text
 from . import api_prompts, saved_graphs
+from .graph import OF_NODE
 from .their_nodes import KINDS
+from .translation import NOW
+
+_TOO_DEEP = Template("workflow_too_deep", "This workflow is nested too deeply to be read.")
+_NOTHING_TO_CONVERT = Template(
+    "nothing_to_convert",
+    "This workflow has no nodes of the official Draw Things extension: open it as it is.",
+)
+_NO_WORKFLOW = Template(
+    "no_workflow", "This is no ComfyUI workflow: neither a saved graph nor an API prompt."
+)
 
 
 class NoWorkflowError(DrawThingsError):
@@ -26,7 +38,7 @@ class Conversion:
 
     workflow: dict[str, Any]
     kind: Literal["ui", "api"]
-    changes: tuple[str, ...]
+    changes: tuple[Text, ...]
     nodes: int
 
 
@@ -43,21 +55,20 @@ def convert(workflow: Any) -> Conversion:
         else:
             made, changes, count = api_prompts.convert(_prompt(workflow))
     except RecursionError:
-        raise NoWorkflowError("This workflow is nested too deeply to be read.") from None
+        raise NoWorkflowError(_TOO_DEEP()) from None
     if count == 0:
-        raise NoWorkflowError(
-            "This workflow has no nodes of the official Draw Things extension: open it as it is."
-        )
+        raise NoWorkflowError(_NOTHING_TO_CONVERT())
     return Conversion(made, kind, _sorted(changes), count)
 
 
-def _sorted(changes: list[str]) -> tuple[str, ...]:
+def _sorted(changes: list[Text]) -> tuple[Text, ...]:
     """What is told of one node stands together, what it became first."""
-    nodes: dict[str, list[str]] = {}
+    nodes: dict[Any, list[Text]] = {}
     for change in dict.fromkeys(changes):
-        node, _, said = change.partition("): ")
-        place = 0 if said.startswith("now ") else len(nodes.get(node, ()))
-        nodes.setdefault(node, []).insert(place, change)
+        of_node = change.template is OF_NODE
+        node, what = (change.values["node"], change.values["what"]) if of_node else (change, None)
+        became = isinstance(what, Text) and what.template is NOW
+        nodes.setdefault(node, []).insert(0 if became else len(nodes[node]), change)
     return tuple(change for told in nodes.values() for change in told)
 
 
@@ -68,7 +79,7 @@ def _prompt(workflow: Any) -> Mapping[str, Any]:
         isinstance(node, Mapping) and "class_type" in node for node in workflow.values()
     ):
         return workflow
-    raise NoWorkflowError("This is no ComfyUI workflow: neither a saved graph nor an API prompt.")
+    raise NoWorkflowError(_NO_WORKFLOW())
 
 
 __all__ = ["KINDS", "Conversion", "NoWorkflowError", "convert"]

@@ -6,15 +6,16 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ....dt_core.text import Text
 from . import their_nodes as official
-from .graph import Id, Made, Official, Source
+from .graph import OF_NODE, Id, Made, Official, Source
 from .our_nodes import AFTER, shapes
 from .translation import Planner
 
 
-def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[str], int]:
+def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[Text], int]:
     """The prompt with our nodes, what changed, and how many nodes were converted."""
-    changes: list[str] = []
+    changes: list[Text] = []
     nodes: dict[Id, Official] = {
         ident: _read(ident, node, changes)
         for ident, node in prompt.items()
@@ -45,7 +46,7 @@ def _title(node: Mapping[str, Any]) -> str:
     return str(meta.get("title") or "") if isinstance(meta, Mapping) else ""
 
 
-def _read(ident: str, node: Mapping[str, Any], changes: list[str]) -> Official:
+def _read(ident: str, node: Mapping[str, Any], changes: list[Text]) -> Official:
     kind = node["class_type"]
     label = f"{_title(node) or official.TITLES[kind]} ({ident})"
     inputs = node.get("inputs")
@@ -55,7 +56,7 @@ def _read(ident: str, node: Mapping[str, Any], changes: list[str]) -> Official:
         if _is_link(value):
             links[name] = (str(value[0]), value[1])
     raw = {name: value for name, value in inputs.items() if name not in links}
-    values = official.read(kind, raw, lambda text: changes.append(f"{label}: {text}"))
+    values = official.read(kind, raw, lambda text: changes.append(OF_NODE(node=label, what=text)))
     return Official(ident, kind, label, values, links)
 
 

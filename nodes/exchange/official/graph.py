@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....dt_core.text import Template, Text
+
 Id = int | str
 Source = tuple[Id, int]  # node and output slot
 
 NEVER, BYPASS = 2, 4  # ComfyUI's modes of a node
+OF_NODE = Template("change_of_node", "{node}: {what}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,4 +45,4 @@ class Plan:
 
     nodes: tuple[Made, ...]
     moved: Mapping[tuple[Id, str], tuple[Id, str]]
-    changes: tuple[str, ...]
+    changes: tuple[Text, ...]

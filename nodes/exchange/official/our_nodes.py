@@ -8,7 +8,9 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from ....dt_core.text import Template
 from ...node_list import NODES
+from ...titles import titled
 
 _WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 AFTER = "control_after_generate"  # the widget that the front end puts behind a seed
@@ -18,7 +20,7 @@ AFTER = "control_after_generate"  # the widget that the front end puts behind a 
 class Shape:
     """`sockets`, `widgets` and `outputs` by name, in the saved order, with their types."""
 
-    title: str
+    title: Template
     sockets: Mapping[str, str]
     widgets: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -50,7 +52,7 @@ def _shape(node: Any) -> Shape:
             widgets[AFTER] = "COMBO"
             defaults[AFTER] = "randomize"
     return Shape(
-        schema.display_name,
+        titled(schema.node_id, schema.display_name),
         MappingProxyType(sockets),
         MappingProxyType(widgets),
         MappingProxyType({entry.display_name: entry.io_type for entry in schema.outputs}),

@@ -15,7 +15,8 @@ from ....dt_core.models.families import Family, family, family_of_file
 from ....dt_core.settings import themes
 from ....dt_core.settings.choices import Sampler, SeedMode
 from ....dt_core.settings.configuration import DEFAULTS
-from ....dt_core.settings.table import UNIT_PX, setting
+from ....dt_core.settings.table import UNIT_PX, setting, title
+from ....dt_core.text import Template, Text
 from .their_nodes import FIELDS, SAMPLER, Model
 
 _LATENT_FRAMES = 4  # frames in one latent frame, the unit of causal inference on the wire
@@ -28,6 +29,13 @@ _THEMES = (
     themes.INPAINT,
     themes.VIDEO,
 )
+_LEFT_OUT = Template("change_left_out", "left out, as {family} does not read it: {settings}.")
+_CAUSAL = Template(
+    "change_causal",
+    "causal inference of {frames} frames and pad {pad} is now counted in latent frames of 4: "
+    "{block} and {ahead}.",
+)
+_UNITS = Template("change_units", "{setting} {value} was sent as {sent} px: now {now}.")
 # Inputs of theirs, and the same on our sampler.
 _SAMPLER_INPUTS = {
     "seed": "seed",
@@ -64,7 +72,7 @@ class Settings:
     sampler: Mapping[str, Any]
     options: Mapping[str, Mapping[str, Any]]
     places: Mapping[str, tuple[str, str]]
-    changes: tuple[str, ...]
+    changes: tuple[Text, ...]
 
 
 def server_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -79,7 +87,7 @@ def server_of(values: Mapping[str, Any]) -> tuple[str, str] | None:
 def settings_of(values: Mapping[str, Any], linked: set[str]) -> Settings:
     """Our settings for the values of one of their samplers; `linked` inputs have no value."""
     rows = _family(values["model"])
-    changes: list[str] = []
+    changes: list[Text] = []
     places = {name: ("DTSampler", ours) for name, ours in _SAMPLER_INPUTS.items()}
     ours = _translated(values, changes)
     follows = values["res_dpt_shift"]
@@ -98,8 +106,8 @@ def settings_of(values: Mapping[str, Any], linked: set[str]) -> Settings:
         else:
             left_out += [name for name in differing if _chosen(name, values)]
     if left_out and rows is not None:
-        labels = ", ".join(setting(name).label for name in left_out)
-        changes.append(f"left out, as {rows.name} does not read it: {labels}.")
+        labels = [title(name) for name in left_out]
+        changes.append(_LEFT_OUT(family=rows.name, settings=labels))
     for name in {field.name for field in FIELDS[SAMPLER]} - _OTHER_FORM - set(_SAMPLER_INPUTS):
         place = themes.place(_NAMES[name]) if name in _NAMES else _own_place(name)
         if place and place[0] in options:
@@ -115,7 +123,7 @@ def _own_place(name: str) -> tuple[str, str] | None:
 
 
 def _on_sampler(
-    values: Mapping[str, Any], own_shift: bool, follows: bool, changes: list[str]
+    values: Mapping[str, Any], own_shift: bool, follows: bool, changes: list[Text]
 ) -> dict[str, Any]:
     """Our sampler's shift is 0 where it follows the resolution, and then sets nothing."""
     sampler = {ours: values[name] for name, ours in _SAMPLER_INPUTS.items()}
@@ -127,7 +135,7 @@ def _on_sampler(
     return sampler
 
 
-def _translated(values: Mapping[str, Any], changes: list[str]) -> dict[str, Any]:
+def _translated(values: Mapping[str, Any], changes: list[Text]) -> dict[str, Any]:
     """All settings for options nodes, by the names of our table."""
     known = {name for theme in _THEMES for name in theme.settings}
     ours = {
@@ -145,17 +153,15 @@ def _translated(values: Mapping[str, Any], changes: list[str]) -> dict[str, Any]
     ours["causal_inference"] = max((frames + 3) // _LATENT_FRAMES, 1)
     ours["causal_inference_pad"] = pad // _LATENT_FRAMES
     if frames > 0:
-        changes.append(
-            f"causal inference of {frames} frames and pad {pad} is now counted in latent frames "
-            f"of 4: {ours['causal_inference']} and {ours['causal_inference_pad']}."
-        )
+        block, ahead = ours["causal_inference"], ours["causal_inference_pad"]
+        changes.append(_CAUSAL(frames=frames, pad=pad, block=block, ahead=ahead))
     return ours
 
 
-def _whole_units(value: int, name: str, changes: list[str]) -> int:
+def _whole_units(value: int, name: str, changes: list[Text]) -> int:
     whole = max(value // UNIT_PX, 1) * UNIT_PX
     if whole != value:
-        changes.append(f"{name} {value} was sent as {whole} px: now {whole}.")
+        changes.append(_UNITS(setting=name, value=value, sent=whole, now=whole))
     return whole
 
 

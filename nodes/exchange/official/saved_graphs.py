@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from itertools import chain, count
 from typing import Any
 
+from ....dt_core.text import Template, Text
 from . import their_nodes as official
 from .free_room import Board
-from .graph import Id, Made, Official, Plan, Source
+from .graph import OF_NODE, Id, Made, Official, Plan, Source
 from .our_nodes import shapes
 from .translation import Planner
 from .wires import Wires, is_id
@@ -25,16 +26,22 @@ _FOREIGN_PROPERTIES = {"cnr_id", "aux_id", "ver", "models", "Node name for S&R"}
 _REROUTES = {"Reroute"}
 _NAMESPACE = uuid.UUID("8b1a5a3e-6d0f-4a7c-9b41-5d3f2f0e77c1")
 
+_GROUP = Template(
+    "change_group",
+    "Group node '{name}' was left as it is: make a subgraph of it where the official extension is "
+    "installed, then convert again.",
+)
+
 Graph = dict[str, Any]
 
 
-def convert(workflow: Mapping[str, Any]) -> tuple[Graph, list[str], int]:
+def convert(workflow: Mapping[str, Any]) -> tuple[Graph, list[Text], int]:
     """The graph with our nodes, what changed, and how many nodes were converted."""
     root: Graph = copy.deepcopy(dict(workflow))
     graphs = list(_graphs(root))
     node_ids = count(_highest(graphs, "nodes", "last_node_id", "lastNodeId") + 1)
     link_ids = count(_highest(graphs, "links", "last_link_id", "lastLinkId") + 1)
-    changes: list[str] = []
+    changes: list[Text] = []
     converted = 0
     plans: dict[str, Plan] = {}
     for graph in graphs:
@@ -99,24 +106,21 @@ def _set_last(graph: Graph, node: int, link: int) -> None:
         state.update(lastNodeId=node, lastLinkId=link)
 
 
-def _tell_group_nodes(root: Graph, changes: list[str]) -> None:
+def _tell_group_nodes(root: Graph, changes: list[Text]) -> None:
     extra = root.get("extra")
     groups = extra.get("groupNodes") if isinstance(extra, dict) else None
     for name, group in groups.items() if isinstance(groups, dict) else ():
         if isinstance(group, dict) and any(
             official.is_official(row.get("type")) for row in _rows(group, "nodes")
         ):
-            changes.append(
-                f"Group node {name!r} was left as it is: make a subgraph of it where the official "
-                "extension is installed, then convert again."
-            )
+            changes.append(_GROUP(name=str(name)))
 
 
 class _Scope:
     """One graph or subgraph, rewritten in place."""
 
     def __init__(
-        self, graph: Graph, node_ids: Iterator[int], link_ids: Iterator[int], changes: list[str]
+        self, graph: Graph, node_ids: Iterator[int], link_ids: Iterator[int], changes: list[Text]
     ) -> None:
         self._graph = graph
         self._node_ids = node_ids
@@ -133,8 +137,8 @@ class _Scope:
         kind, ident = node["type"], node["id"]
         label = f"{node.get('title') or official.TITLES[kind]} ({ident})"
 
-        def say(text: str) -> None:
-            self._changes.append(f"{label}: {text}")
+        def say(text: Text) -> None:
+            self._changes.append(OF_NODE(node=label, what=text))
 
         earlier = node.get("_lastSelectedModel")
         values = official.read(

@@ -13,7 +13,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-Say = Callable[[str], None]
+from ....dt_core.text import Template, Text
+
+Say = Callable[[Text], None]
+
+_LAYOUT = Template(
+    "change_layout",
+    "{count} values were saved, which is no known layout: they were read in the order that fits "
+    "best. Please check them.",
+)
+_IMPOSSIBLE = Template(
+    "change_impossible", "{field} held {given}, which it cannot be: now {value}."
+)
+_HELD = Template("change_held", "{field} held {given}: now {value}.")
+_SHIFTED = Template(
+    "change_shifted",
+    "cfg_zero_star, its init steps and stochastic_sampling_gamma held values of other fields, "
+    "saved wrongly by an older version: now off, 0 and 0.3.",
+)
 
 NONE_SELECTED = "(None selected)"
 SAMPLER = "DrawThingsSampler"
@@ -234,10 +251,7 @@ def saved(kind: str, node: Mapping[str, Any], say: Say) -> dict[str, Any]:
     if not values:
         return {}
     best = max(layouts, key=lambda names: _fit(kind, names, values))
-    say(
-        f"{len(values)} values were saved, which is no known layout: they were read in the order "
-        "that fits best. Please check them."
-    )
+    say(_LAYOUT(count=len(values)))
     return dict(zip(best, values, strict=False))
 
 
@@ -273,9 +287,9 @@ def read(
         value = _coerced(field, given)
         if value is None:
             value = field.default
-            say(f"{field.name} held {_short(given)}, which it cannot be: now {_short(value)}.")
+            say(_IMPOSSIBLE(field=field.name, given=_short(given), value=_short(value)))
         elif field.kind in (int, float) and not _same(value, given):
-            say(f"{field.name} held {_short(given)}: now {value}.")
+            say(_HELD(field=field.name, given=_short(given), value=value))
         values[field.name] = value
     return values
 
@@ -337,10 +351,7 @@ def _unshifted(raw: Mapping[str, Any], say: Say) -> Mapping[str, Any]:
     displaced = steps == embed or steps != int(steps)
     if not displaced and not (rounded and raw.get("stochastic_sampling_gamma") == 1):
         return raw
-    say(
-        "cfg_zero_star, its init steps and stochastic_sampling_gamma held values of other "
-        "fields, saved wrongly by an older version: now off, 0 and 0.3."
-    )
+    say(_SHIFTED())
     right = {"cfg_zero_star": False, "cfg_zero_star_init_steps": 0}
     return {**raw, **right, "stochastic_sampling_gamma": 0.3}
 

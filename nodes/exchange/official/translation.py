@@ -12,14 +12,49 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....dt_core.settings.choices import ControlInputType
+from ....dt_core.text import Template, Text
 from ...servers.lists import NONE
 from . import hint_nodes
 from . import their_nodes as official
-from .graph import BYPASS, NEVER, Id, Made, Official, Plan, Source
+from .graph import BYPASS, NEVER, OF_NODE, Id, Made, Official, Plan, Source
 from .our_nodes import shapes
 from .sampler_settings import Settings, server_of, settings_of
 
 _CHUNK = 4  # LoRAs in one DT LoRA
+
+NOW = Template("change_now", "now {nodes}.")
+_TIMES = Template("change_times", "{count} × {title}")
+_NOTHING = Template("change_nothing", "held nothing that is sent and was left out.")
+_LINK_OF_VALUE = Template(
+    "change_link_value",
+    "the link to {input} was left out; the value that was saved counts.",
+)
+_LINK = Template(
+    "change_link", "the link to {input} was left out: there is no such input any more."
+)
+_NO_CONTROL = Template(
+    "change_no_control", "no control was chosen, so its image is not sent, as before."
+)
+_LAST_CONTROL = Template(
+    "change_last_control",
+    "in the official extension only the last ControlNet of a chain acted; now all do.",
+)
+_REFINER_START = Template("change_refiner_start", "refiner_start 0 was sent as 0.7: now 0.7.")
+_NO_TYPE = Template("change_no_type", "{image} has no type, so it is not sent, as before.")
+_HINT_WEIGHTS = Template(
+    "change_hint_weights",
+    "the official extension sent every hint with weight 1; now the weights of a moodboard act.",
+)
+_NO_MODEL = Template("change_no_model", "no model was chosen: choose one in its DT Model Loader.")
+_REFINER_BORDER = Template(
+    "change_refiner_border", "its refiner comes through a subgraph's border and was left out."
+)
+_ONLY_MOODBOARD = Template(
+    "change_only_moodboard", "of the hints from outside the subgraph only a moodboard is taken."
+)
+_HINT_MOVED = Template(
+    "change_hint_moved", "its {kind} picture is now connected to the ControlNet itself."
+)
 
 
 class Planner:
@@ -38,7 +73,7 @@ class Planner:
         self._by_id: dict[Id, Made] = {}
         self._servers: dict[tuple[str, str], Id] = {}
         self._moved: dict[tuple[Id, str], tuple[Id, str]] = {}
-        self._changes: list[str] = []
+        self._changes: list[Text] = []
         self._chained: set[Id] = set()
 
     def plan(self) -> Plan:
@@ -65,16 +100,16 @@ class Planner:
             self._tell_kinds(node)
         return Plan(tuple(self._made), self._moved, tuple(self._changes))
 
-    def _say(self, node: Official, sentence: str) -> None:
-        self._changes.append(f"{node.label}: {sentence}")
+    def _say(self, node: Official, text: Text) -> None:
+        self._changes.append(OF_NODE(node=node.label, what=text))
 
     def _tell_kinds(self, node: Official) -> None:
         titles = Counter(shapes()[made.kind].title for made in self._made if made.near == node.id)
         if titles:
-            named = (f"{n} × {title}" if n > 1 else title for title, n in titles.items())
-            self._say(node, f"now {', '.join(named)}.")
+            named = [_TIMES(count=n, title=one()) if n > 1 else one() for one, n in titles.items()]
+            self._say(node, NOW(nodes=named))
         else:
-            self._say(node, "held nothing that is sent and was left out.")
+            self._say(node, _NOTHING())
 
     def _add(self, kind: str, near: Official, ident: Id | None = None, **values: Any) -> Made:
         made = Made(self._new_id() if ident is None else ident, kind, near.id, values)
@@ -93,11 +128,8 @@ class Planner:
         for name in node.links:
             if name in kept:
                 continue
-            if name in node.values:
-                text = f"the link to {name} was left out; the value that was saved counts."
-            else:
-                text = f"the link to {name} was left out: there is no such input any more."
-            self._say(node, text)
+            said = _LINK_OF_VALUE if name in node.values else _LINK
+            self._say(node, said(input=name))
 
     def _prompt(self, node: Official) -> None:
         name = {official.POSITIVE: "positive", official.NEGATIVE: "negative"}.get(
@@ -140,7 +172,7 @@ class Planner:
         kind = ControlInputType.from_label(given["control_input_type"]).label
         if model is None and "image" in node.links:
             kind = ControlInputType.UNSPECIFIED.label
-            self._say(node, "no control was chosen, so its image is not sent, as before.")
+            self._say(node, _NO_CONTROL())
         acts_on_blocks = spec.get("modifier") == "shuffle" and spec.get("version") in {
             "v1",
             "sdxl_base_v0.9",
@@ -176,10 +208,7 @@ class Planner:
             self._moved[node.id, name] = (made.id, ours)
         self._drop_links(node, set(names))
         if "control_net" in node.links:
-            self._say(
-                node,
-                "in the official extension only the last ControlNet of a chain acted; now all do.",
-            )
+            self._say(node, _LAST_CONTROL())
 
     def _upscaler(self, node: Official) -> None:
         model = node.values["upscaler_model"]
@@ -200,7 +229,7 @@ class Planner:
         model, start = node.values["refiner_model"], node.values["refiner_start"]
         if start == 0:
             start = 0.7
-            self._say(node, "refiner_start 0 was sent as 0.7: now 0.7.")
+            self._say(node, _REFINER_START())
         made = self._add(
             "DTRefinerOptions",
             node,
@@ -219,13 +248,9 @@ class Planner:
         for row in official.HINT_ROWS:
             untyped = node.values[f"type{row}"] == official.NONE_SELECTED
             if f"image{row}" in node.links and untyped:
-                self._say(node, f"image{row} has no type, so it is not sent, as before.")
+                self._say(node, _NO_TYPE(image=f"image{row}"))
         if any(weight != 1 for _, _, weight, _ in hint_nodes.rows(node)):
-            self._say(
-                node,
-                "the official extension sent every hint with weight 1; now the weights of a "
-                "moodboard act.",
-            )
+            self._say(node, _HINT_WEIGHTS())
         if not rows:
             return
         made = self._add("DTKontextReference", node, node.id, after_image=False)
@@ -252,8 +277,8 @@ class Planner:
         self._drop_links(node, taken)
         self._use_hints(node, made)
         self._options(node, made, settings)
-        for sentence in settings.changes:
-            self._say(node, sentence)
+        for text in settings.changes:
+            self._say(node, text)
 
     def _model(self, node: Official, made: Made) -> None:
         model = node.values["model"]
@@ -261,7 +286,7 @@ class Planner:
         made.links["model"] = (loader.id, 0)
         self._moved[node.id, "model"] = (loader.id, "model")
         if model is None:
-            self._say(node, "no model was chosen: choose one in its DT Model Loader.")
+            self._say(node, _NO_MODEL())
         server = server_of(node.values)
         if server is None:
             return
@@ -295,7 +320,7 @@ class Planner:
     def _chained_after(self, node: Official, source: Source, tail: Source) -> Source | None:
         refiner = self._trace(source)
         if refiner is None:
-            self._say(node, "its refiner comes through a subgraph's border and was left out.")
+            self._say(node, _REFINER_BORDER())
             return None
         made = self._by_id[refiner.id]
         if refiner.id in self._chained or self._is_shared(refiner):
@@ -332,12 +357,12 @@ class Planner:
             if board is not None and "image" in node.links:
                 board.values["after_image"] = True
             if self._trace(source) is None:
-                self._say(node, "of the hints from outside the subgraph only a moodboard is taken.")
+                self._say(node, _ONLY_MOODBOARD())
         for owner, kind, picture, acts in hint_nodes.maps(source, self._trace):
             control = self._without_picture(node, kind) if acts else None
             if control is not None:
                 control.links["image"] = picture
-                self._say(owner, f"its {kind} picture is now connected to the ControlNet itself.")
+                self._say(owner, _HINT_MOVED(kind=kind))
                 continue
             free = owner.id not in self._by_id
             added = self._add("DTControlNet", owner, owner.id if free else None)

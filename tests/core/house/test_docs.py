@@ -213,9 +213,11 @@ def test_only_known_places_take_over_the_sentence_of_another_error() -> None:
         ("dt_core/preflight/crashes.py", "sizeless()"),
         ("dt_core/preflight/crashes.py", "too_many(count=count, width=width, height=height)"),
         ("dt_core/preflight/ignored.py", "text"),
-        ("nodes/routes/exchange.py", "str(problem)"),
-        ("nodes/routes/uploads.py", "sentence"),
-        ("nodes/routes/uploads.py", "str(error)"),
+        ("nodes/routes/effects.py", "NO_NAMES(key=key)"),
+        ("nodes/routes/exchange.py", "problem.text"),
+        ("nodes/routes/uploads.py", "NO_NAMES(key='files')"),
+        ("nodes/routes/uploads.py", "sentences.told(error)"),
+        ("nodes/routes/uploads.py", "text"),
     }
 
 
