@@ -312,7 +312,12 @@ class Client:
     def _connect(self) -> channel.Connection:
         return channel.connect(self.profile, has_secret=bool(self._secret), known=self._known)
 
-    def _ask(self, method: protobuf.Method, request: Any, timeout_s: float | None) -> Any:
+    def _ask(
+        self,
+        method: protobuf.Method[protobuf.Request, protobuf.Reply],
+        request: protobuf.Request,
+        timeout_s: float | None,
+    ) -> protobuf.Reply:
         """One call that changes nothing on the server, so that it may be repeated."""
         since = time.monotonic()
         for pause_s in RETRY_AFTER_S:
@@ -325,7 +330,12 @@ class Client:
             time.sleep(pause_s)
         return self._ask_once(method, request, timeout_s)
 
-    def _ask_once(self, method: protobuf.Method, request: Any, timeout_s: float | None) -> Any:
+    def _ask_once(
+        self,
+        method: protobuf.Method[protobuf.Request, protobuf.Reply],
+        request: protobuf.Request,
+        timeout_s: float | None,
+    ) -> protobuf.Reply:
         connection = self._connect()
         call = connection.channel.unary_unary(
             method.path,
@@ -333,7 +343,7 @@ class Client:
             response_deserializer=method.parse_reply,
         )
         try:
-            answer = call(request, timeout=timeout_s)
+            answer: protobuf.Reply = call(request, timeout=timeout_s)
             keepalive.keep(connection.target)  # there is a socket now, maybe a new one
             return answer
         except grpc.RpcError as error:

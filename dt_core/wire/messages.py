@@ -1,56 +1,33 @@
-"""The messages of the Draw Things service, as protobuf classes of our own.
+"""The methods of the Draw Things service, and what keeps their messages from being bombs.
 
-Knows the schema (docs/protocol.md 1) and nothing of its meaning. The descriptors
-live in a private pool: other packs in the same process register the same message
-names in protobuf's default pool, and neither may see the other.
+Knows names and bytes (docs/protocol.md 1), and nothing of what messages mean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import resources
-from typing import Any
+from typing import Generic, TypeVar
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
 
-_pool = descriptor_pool.DescriptorPool()
-_schema = descriptor_pb2.FileDescriptorSet.FromString(
-    resources.files(__package__).joinpath("schema.binpb").read_bytes()
+from .schema import *  # noqa: F403 - `protobuf` offers the messages with their methods
+from .schema import (
+    EchoReply,
+    EchoRequest,
+    FileExistenceResponse,
+    FileListRequest,
+    FileUploadRequest,
+    HoursRequest,
+    HoursResponse,
+    ImageGenerationRequest,
+    ImageGenerationResponse,
+    PubkeyRequest,
+    PubkeyResponse,
+    UploadResponse,
 )
-for _file in _schema.file:
-    _pool.AddSerializedFile(_file.SerializeToString())
 
-
-def _message(name: str) -> Any:
-    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(name))
-
-
-# Message classes are built at run time, so a type checker sees Any: values of
-# them stay inside the few modules that talk to the wire.
-ComputeUnitThreshold = _message("ComputeUnitThreshold")
-EchoReply = _message("EchoReply")
-EchoRequest = _message("EchoRequest")
-FileChunk = _message("FileChunk")
-FileExistenceResponse = _message("FileExistenceResponse")
-FileListRequest = _message("FileListRequest")
-FileUploadRequest = _message("FileUploadRequest")
-HintProto = _message("HintProto")
-HoursRequest = _message("HoursRequest")
-HoursResponse = _message("HoursResponse")
-ImageGenerationRequest = _message("ImageGenerationRequest")
-ImageGenerationResponse = _message("ImageGenerationResponse")
-ImageGenerationSignpostProto = _message("ImageGenerationSignpostProto")
-InitUploadRequest = _message("InitUploadRequest")
-MetadataOverride = _message("MetadataOverride")
-PubkeyRequest = _message("PubkeyRequest")
-PubkeyResponse = _message("PubkeyResponse")
-RemoteDownloadResponse = _message("RemoteDownloadResponse")
-TensorAndWeight = _message("TensorAndWeight")
-UploadResponse = _message("UploadResponse")
-
-LAST_CHUNK = 0
-MORE_CHUNKS = 1
-LAPTOP = 2
+Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply", bound=Message)
 
 SERVICE = "ImageGenerationService"
 MAX_FIELDS = 1_000_000  # of one message; a catalogue of 10,000 entries has 20,000
@@ -98,21 +75,21 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-class Method:
+class Method(Generic[Request, Reply]):
     """One method of the service: its path and the two ends of its messages."""
 
     __slots__ = ("name", "parse_reply", "parse_request", "path", "serialize")
 
-    def __init__(self, name: str, request: Any, reply: Any) -> None:
+    def __init__(self, name: str, request: type[Request], reply: type[Reply]) -> None:
         self.name = name
         self.path = f"/{SERVICE}/{name}"
-        self.parse_request: Callable[[bytes], Any] = request.FromString
-        self.parse_reply: Callable[[bytes], Any] = lambda data: reply.FromString(defuse(data))
-        self.serialize: Callable[[Any], bytes] = _serialize
+        self.parse_request: Callable[[bytes], Request] = request.FromString
+        self.parse_reply: Callable[[bytes], Reply] = lambda data: reply.FromString(defuse(data))
+        self.serialize: Callable[[Message], bytes] = _serialize
 
 
-def _serialize(message: Any) -> bytes:
-    return message.SerializeToString()  # type: ignore[no-any-return]
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 GENERATE_IMAGE = Method("GenerateImage", ImageGenerationRequest, ImageGenerationResponse)

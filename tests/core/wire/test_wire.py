@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
+# mypy: warn-unused-ignores
+import ast
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from drawthings.tools import build_schema
 from google.protobuf import descriptor_pb2
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,14 +49,14 @@ def fill(message, depth=0):
 def check():
     names = set()
     for name, kind in vars(_wire).items():
-        if isinstance(kind, type) and hasattr(kind, "DESCRIPTOR"):
+        if isinstance(kind, type) and getattr(kind, "DESCRIPTOR", None):
             message = kind()
             fill(message)
             data = message.SerializeToString()
             assert bool(data) == bool(kind.DESCRIPTOR.fields), name
             assert kind.FromString(data) == message, name
             names.add(kind.DESCRIPTOR.name)
-    assert {m.name for m in _wire._schema.file[0].message_type} <= names
+    assert {m.name for m in _wire.DESCRIPTORS.file[0].message_type} <= names
     request = _wire.ImageGenerationRequest(prompt="p", scaleFactor=1)
     assert not request.HasField("image")
     assert _wire.GENERATE_IMAGE.parse_request(_wire.GENERATE_IMAGE.serialize(request)) == request
@@ -87,12 +89,7 @@ def _run(script: str, path: str = "") -> str:
 
 
 def _compiled() -> descriptor_pb2.FileDescriptorSet:
-    spec = importlib.util.spec_from_file_location("schema_tool", ROOT / "tools" / "build_schema.py")
-    assert spec
-    assert spec.loader
-    tool: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    return descriptor_pb2.FileDescriptorSet.FromString(tool.compile_schema())
+    return descriptor_pb2.FileDescriptorSet.FromString(build_schema.compile_schema())
 
 
 def test_the_stored_schema_is_what_the_proto_file_says() -> None:
@@ -100,6 +97,48 @@ def test_the_stored_schema_is_what_the_proto_file_says() -> None:
     compiled = _compiled()
     assert compiled.file[0].message_type
     assert stored == compiled, "run tools/build_schema.py"
+
+
+def test_the_types_of_messages_are_those_of_the_schema() -> None:
+    told = build_schema.formatted(build_schema.types_of(SCHEMA.read_bytes()))
+    assert build_schema.TYPES.read_text("utf-8") == told, "run tools/build_schema.py"
+
+
+def test_what_a_type_checker_is_told_of_is_there() -> None:
+    """Classes, their fields and the methods that ask for them, and the numbers."""
+    from drawthings.dt_core.wire import schema
+
+    def names(rows: list[ast.stmt], holder: Any) -> set[str]:
+        """Of the fields or numbers; what else is told of is looked up."""
+        found = set()
+        for row in rows:
+            if isinstance(row, ast.ClassDef):
+                kind = getattr(holder, row.name)
+                assert names(row.body, kind) == set(kind.DESCRIPTOR.fields_by_name)
+            elif isinstance(row, ast.FunctionDef):
+                assert callable(getattr(holder, row.name))
+            elif isinstance(row, ast.AnnAssign) and isinstance(row.target, ast.Name):
+                found.add(row.target.id)
+        return found
+
+    stub = ast.parse(build_schema.TYPES.read_text("utf-8"))
+    numbers = names(stub.body, schema)
+    assert {"LAPTOP", "MORE_CHUNKS"} <= numbers <= set(vars(schema))
+    told = {row.name for row in stub.body if isinstance(row, ast.ClassDef)}
+    assert told == {message.name for message in schema.DESCRIPTORS.file[0].message_type}
+    assert schema.ImageGenerationResponse(chunkState=schema.MORE_CHUNKS).chunkState == 1
+
+
+if TYPE_CHECKING:  # what a type checker must say
+
+    def _mistakes() -> None:
+        from drawthings.dt_core.wire import protobuf
+
+        protobuf.EchoRequest(nam="x")  # type: ignore[call-arg]
+        reply = protobuf.ECHO.parse_reply(b"")
+        reply.file  # type: ignore[attr-defined]  # noqa: B018
+        reply.HasField("message")  # type: ignore[arg-type]
+        protobuf.NONSENSE  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_every_method_of_the_service_is_offered() -> None:
