@@ -25,7 +25,7 @@ suppress_warnings = ["misc.highlighting_failure"]
 CHAPTERS = {
     "Start": ("quickstart-app", "quickstart-linux", "quickstart-simulator"),
     "Graphs": ("cookbook", "settings", "several-servers", "bridge", "from-the-official-extension"),
-    "Scripts": ("python", "command"),
+    "Scripts": ("python", "command", "simulator"),
     "When something goes wrong": ("troubleshooting", "messages", "security"),
     "Below": ("protocol", "coverage", "performance", "reliability"),
 }

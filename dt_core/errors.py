@@ -44,6 +44,10 @@ class Remedy(Enum):
     MEND_FILE = Template("remedy_mend_file", "Mend or remove {file}.")
     MAKE_WRITABLE = Template("remedy_make_writable", "Make {file} and its folder writable.")
     CLOSE_OTHERS = Template("remedy_close_others", "Try again, or end the other program.")
+    INSTALL_CRYPTOGRAPHY = Template(
+        "remedy_install_cryptography",
+        "Install it (pip install cryptography), give a certificate of your own, or do without TLS.",
+    )
 
 
 class DrawThingsError(Exception):

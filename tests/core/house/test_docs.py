@@ -19,7 +19,7 @@ from drawthings.dt_core import metadata
 from drawthings.dt_core.connection import known_servers
 from drawthings.dt_core.metadata import Generation
 from drawthings.dt_core.settings import app_json
-from drawthings.dt_core.simulator import Simulator, faults
+from drawthings.dt_core.simulator import Catalog, Simulator, faults
 from drawthings.tools import build_messages
 from PIL import Image
 from scripted import Certificate, make_certificate
@@ -77,8 +77,13 @@ def test_every_block_has_a_language_that_is_checked() -> None:
 @pytest.mark.parametrize(
     "block", [b for b in ALL if b.language == "json"], ids=lambda block: block.name
 )
-def test_json_is_a_configuration_of_the_app_or_faults_of_the_simulator(block: Block) -> None:
+def test_json_is_what_the_app_or_the_simulator_reads(block: Block, tmp_path: Path) -> None:
     keys: dict[str, Any] = json.loads(block.text)
+    if "upscalers" in keys:
+        (tmp_path / "models.json").write_text(block.text, encoding="utf-8")
+        catalogue = Catalog.load(tmp_path / "models.json")
+        assert [lacking for _, lacking in catalogue.incomplete()] == [["my_lora_f16.ckpt"]]
+        return
     if "faults" in keys:
         faults.Script.from_json(block.text)  # raises at what it does not know
         return
@@ -135,7 +140,8 @@ def test_commands_of_a_page_do_what_they_say_one_after_the_other(
             case ["pip", "install", "-r", file]:
                 assert (ROOT / Path(file).name).is_file()
             case ["pip", "install", *names]:
-                assert all(f'"{name}' in read("pyproject.toml") for name in names)
+                parts = {part for name in names for part in name.rstrip("]").split("[")}
+                assert all(part in read("pyproject.toml") for part in parts)
             case ["export", setting]:
                 assert re.match(r"DRAWTHINGS_(SERVER|SECRET_[A-Z]+)=.", setting)
             case ["git", "clone", *_, "drawthings-nodes"] | ["cd", "ComfyUI/custom_nodes"]:

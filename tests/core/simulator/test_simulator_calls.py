@@ -16,7 +16,7 @@ from typing import Any
 
 import grpc
 import pytest
-from drawthings.dt_core.errors import RequestError, ServerError
+from drawthings.dt_core.errors import RequestError, ServerError, TrustError
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator import __main__ as command
 from drawthings.dt_core.simulator.certificate import own_certificate
@@ -321,16 +321,14 @@ def test_tls_uses_a_certificate_of_the_users_own(
     assert own_certificate(keys[0].parent)[1] == keys[0].read_bytes()
 
 
-def test_openssl_makes_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from drawthings.dt_core.simulator import certificate
-
-    monkeypatch.setattr(certificate, "_with_cryptography", lambda: None)
-    if certificate.shutil.which("openssl") is None:
-        pytest.skip("no openssl")
-    pem, key = own_certificate(tmp_path / "made")
-    with Simulator(tls=True, certificate=pem, private_key=key) as server:
-        with grpc.secure_channel(server.address, grpc.ssl_channel_credentials(pem)) as opened:
-            assert stub(opened, protobuf.ECHO)(protobuf.EchoRequest(name="x"), timeout=10).message
+def test_without_the_package_that_makes_certificates_one_sentence_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = own_certificate(tmp_path / "made")
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(TrustError, match="cryptography, which is not installed"):
+        own_certificate(tmp_path / "none")
+    assert own_certificate(tmp_path / "made") == made
 
 
 @pytest.mark.parametrize(
