@@ -22,6 +22,7 @@ from .sound import tone
 
 CHUNK_BYTES = 4 << 20
 _FPS_OF_OTHERS = 30.0
+_MOST_FPS = 1000.0
 
 _Signpost = protobuf.ImageGenerationSignpostProto
 FloatArray = NDArray[np.float32]
@@ -160,7 +161,7 @@ class _Run:
 
     def _sound(self) -> bytes:
         given = self.plan.chosen.model.get("frames_per_second")
-        fps = float(given or self.family.fps or _FPS_OF_OTHERS)
+        fps = min(_MOST_FPS, max(1.0, float(given or self.family.fps or _FPS_OF_OTHERS)))
         rate = self.family.audio_sample_rate or 24_000
         return self._encode(tone(self.seed, self.plan.frames, fps, rate), tensor.Layout.NCHW)
 

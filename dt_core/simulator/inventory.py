@@ -30,6 +30,29 @@ _REQUIRED: Mapping[str, Mapping[str, type]] = {
 }
 KINDS = tuple(_REQUIRED)
 
+# Of the optional keys those that are read here; another type makes the entry unreadable.
+_TEXTS = (
+    "modifier",
+    "text_encoder",
+    "autoencoder",
+    "image_encoder",
+    "clip_encoder",
+    "t5_encoder",
+    "diffusion_mapping",
+    "preprocessor",
+    "alternative_decoder",
+    "alternative_decoder_version",
+)
+_OPTIONAL: Mapping[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(_TEXTS, str),
+    "stage_models": list,
+    "additional_clip_encoders": list,
+    "is_consistency_model": bool,
+    "guidance_embed": bool,
+    "frames_per_second": (int, float),
+    "remote_api_model_config": dict,
+}
+
 # What a model is taken to use where its description does not say (docs/protocol.md 7.1).
 _V1_TEXT_ENCODER = "clip_vit_l14_f16.ckpt"
 _TEXT_ENCODER = "open_clip_vit_h14_f16.ckpt"
@@ -245,6 +268,12 @@ def _fault(kind: str, row: object) -> str:
         value = row.get(key)
         if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
             return f'has no {wanted.__name__} "{key}"'
+    for key, kinds in _OPTIONAL.items():
+        value = row.get(key)
+        if value is not None and not isinstance(value, kinds):
+            return f'has an unreadable "{key}"'
+    if kind == "upscalers" and row["scale_factor"] not in {2, 4}:
+        return 'has a "scale_factor" other than 2 and 4'
     if "version" in row and row["version"] not in FAMILIES:
         return f'has the unknown version "{row["version"]}"'
     return ""

@@ -143,6 +143,15 @@ def test_previews_come_at_odd_steps_and_in_the_second_half(server: Simulator) ->
     assert shown == [1, 3, 5, 6, 7]
 
 
+def test_a_preview_that_compression_does_not_shrink_goes_raw(server: Simulator) -> None:
+    replies = generate(server, steps=8, start_width=512, start_height=512)
+    codecs = [r.previewImage[:4] for r in replies if r.HasField("previewImage")]
+    assert codecs[0] == bytes(4)  # nearly noise
+    shown = [tensor.decode(r.previewImage) for r in replies if r.HasField("previewImage")]
+    assert {latent.shape for latent in shown} == {(1, 64, 64, 16)}
+    assert blobs(replies)[0][:4] == (0xF7217).to_bytes(4, "little")
+
+
 def test_plms_may_preview_its_first_step(server: Simulator) -> None:
     def first(sampler: int) -> bool:
         replies = generate(

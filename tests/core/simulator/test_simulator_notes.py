@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from drawthings.dt_core.settings.choices import LoraMode
 from drawthings.dt_core.settings.configuration import ControlSettings, LoraSettings
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.wire import protobuf, tensor
-from simulator_wire import codes, generate, hint, images, picture, plan, raw, settings
+from simulator_wire import codes, generate, hint, images, picture, plan, raw, settings, signposts
 
 V1, SDXL, DEV = "sd_v1.5_f16.ckpt", "sd_xl_base_1.0_f16.ckpt", "flux_1_dev_q5p.ckpt"
 EDIT = "qwen_image_edit_2509_q6p.ckpt"
@@ -121,6 +122,83 @@ def test_what_the_server_ignores_is_noted(
 ) -> None:
     assert images(generate(server, **fields))
     assert any(note in text for text in server.requests[-1].notes), server.requests[-1].notes
+
+
+def header(codec: int, *dims: int) -> bytes:
+    return struct.pack("<I4i12i", codec, 1, 2, 0x20000, 0, *dims, *[0] * (12 - len(dims)))
+
+
+RAW, ZIP, FPZIP = 0, 0x217, 0xF7217
+SHAPE = (1, 64, 64, 3)
+DROPPED: dict[str, tuple[bytes, str]] = {
+    "nothing": (b"", "has 0 of the 68 bytes"),
+    "half a header": (header(RAW, *SHAPE)[:40], "has 40 of the 68 bytes"),
+    "a hash without its content": (bytes(32), "hash without its content"),
+    "data that is cut off": (raw(picture())[:-100], "has 24476 of its 24576 bytes"),
+    "dims without data": (header(RAW, 1, 40_000, 40_000, 3), "ends after its header"),
+    "zip without data": (header(ZIP, *SHAPE), "ends after its header"),
+    "fpzip without data": (header(FPZIP, *SHAPE), "ends after its header"),
+    "zip that is none": (header(ZIP, *SHAPE) + b"\xff" * 64, "is damaged zip"),
+    "fpzip that is none": (header(FPZIP, *SHAPE) + bytes(64), "does not begin as fpzip"),
+    "an unknown codec": (header(0x511, *SHAPE) + bytes(64), "unknown codec 0x511"),
+}
+
+
+@pytest.mark.parametrize(("data", "reason"), DROPPED.values(), ids=DROPPED.keys())
+def test_a_picture_that_cannot_be_read_is_dropped_and_said(
+    server: Simulator, data: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        replies = generate(
+            server, image=data, mask=data, hints=[protobuf.HintProto(
+                hintType="shuffle", tensors=[protobuf.TensorAndWeight(tensor=data, weight=1)]
+            )],
+        )  # fmt: skip
+    assert signposts(replies)[1] == "imageEncoded"
+    assert plan(replies) == {"textEncoded", "sampling 4", "imageDecoded"}  # text to image
+    record = server.requests[-1]
+    assert (record.image, record.mask, record.hints[0].tensors) == (None, None, ())
+    for what in ("image", "mask", "shuffle hint"):
+        (note,) = [note for note in record.notes if note.startswith(f"the {what} ")]
+        assert reason in note
+        assert "drops it in silence" in note
+        assert note in caplog.text
+
+
+def test_a_dropped_picture_is_told_on_the_drawn_one(server: Simulator) -> None:
+    size = {"start_width": 256, "start_height": 256, "model": V1}
+    plain = images(generate(server, **size))[0]
+    dropped = images(generate(server, image=raw(picture())[:-100], **size))[0]
+    assert not np.array_equal(plain, dropped)
+
+
+@pytest.mark.parametrize("letter", ["a", "字", " ", "\n", "\U0001f600"], ids=ascii)
+def test_texts_of_millions_of_letters_give_a_picture(server: Simulator, letter: str) -> None:
+    endless = letter * 3_000_000
+    replies = generate(
+        server, prompt=endless, negativePrompt=endless, t5_text=endless, separate_t5=True,
+        start_width=256, start_height=256, hints=[protobuf.HintProto(hintType=endless[:9999])],
+    )  # fmt: skip
+    assert images(replies)[0].shape == (1, 256, 256, 3)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"frames_per_second": "many"}, {"modifier": 7}, {"stage_models": "x"},
+        {"guidance_embed": "yes"}, {"autoencoder": ["x"]},
+    ],
+)  # fmt: skip
+def test_a_description_with_a_key_of_another_type_is_dropped(
+    server: Simulator, row: dict[str, Any]
+) -> None:
+    whole = {
+        "name": "mine", "file": V1, "prefix": "", "version": "ltx2", "upcast_attention": False,
+        "default_scale": 16,
+    }  # fmt: skip
+    override = protobuf.MetadataOverride(models=json.dumps([{**whole, **row}]).encode())
+    assert images(generate(server, model=V1, override=override))
+    assert f'has an unreadable "{next(iter(row))}": dropped' in server.requests[-1].notes[0]
 
 
 def test_an_ordinary_request_has_no_notes(server: Simulator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import zlib
@@ -13,8 +14,23 @@ import numpy as np
 import pytest
 from drawthings.dt_core.settings.configuration import ControlSettings, LoraSettings
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.simulator.intake import HINT_KINDS
 from drawthings.dt_core.wire import protobuf, tensor
-from simulator_wire import codes, generate, hint, images, picture, raw, settings
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
+from simulator_wire import (
+    channel,
+    codes,
+    generate,
+    hint,
+    images,
+    picture,
+    raw,
+    request,
+    settings,
+    stub,
+)
 
 V1, SDXL, DEV = "sd_v1.5_f16.ckpt", "sd_xl_base_1.0_f16.ckpt", "flux_1_dev_q5p.ckpt"
 CASCADE = "wurstchen_3.0_stage_c_f16.ckpt"
@@ -160,6 +176,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "GPU tensor": (image_of(header(kind=2) + picture().tobytes()), "memory"),
     "uint8 image": (image_of(raw(np.zeros((1, 64, 64, 3), np.uint8))), "integer"),
     "int32 hint": ({"hints": [hint("canny", np.zeros((1, 8, 8, 3), np.int32))]}, "integer"),
+    "dims that are 0": (
+        image_of(struct.pack("<I4i12i", 0, 1, 2, 0x20000, 0, *[0] * 12) + bytes(9)), "shape",
+    ),
+    **{
+        f"a {kind} hint of rank {array.ndim}": ({"hints": [hint(kind, array)]}, "dimensions")
+        for kind in ("custom", "depth", "pose", "color", "shuffle")
+        for array in (picture()[0], picture()[0, :, 0, 0], picture()[None])
+    },
+    "a used scribble of rank 2": (
+        {"model": V1, "controls": control("controlnet_scribble"),
+         "hints": [hint("scribble", picture()[0, :, :, 0])]}, "the shape [64, 64]",
+    ),
     "bfloat16 image": (
         image_of(header(datatype=0x80000) + picture().tobytes()), "bfloat16",
     ),
@@ -196,6 +224,11 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "uint8 scribble without its control": {
         "hints": [hint("scribble", np.zeros((1, 64, 64, 3), np.uint8))],
     },
+    "hints that are never read, of odd ranks": {
+        "hints": [hint(kind, array) for kind in ("canny", "seg", "tile", "scribble")
+                  for array in (picture()[0], picture()[0, :, 0, 0], picture()[None])],
+    },
+    "an image of one row at strength 1": {"image": raw(picture(4096, 1))},
     "float32 image": {"image": raw(picture().astype(np.float32)), "strength": 0.5},
     "f16 scribble": {
         "model": V1, "controls": control("controlnet_scribble"),
@@ -226,6 +259,43 @@ def test_what_would_crash_the_server_is_refused(
     assert reason in error.details()
     record = server.requests[-1]
     assert (record.outcome, record.reason) == ("refused", error.details())
+
+
+TENSORS = st.builds(
+    lambda codec, memory, form, datatype, dims, payload: (
+        struct.pack("<I4i12i", codec, memory, form, datatype, 0, *dims, *[0] * (12 - len(dims)))
+        + payload
+    ),
+    st.sampled_from([0, 0x217, 0x511]),
+    st.sampled_from([1, 1, 1, 2]),
+    st.sampled_from([1, 2, 2, 4, 9]),
+    st.sampled_from([0x20000, 0x20000, 0x4000, 0x10000, 0x1000, 0x2000, 0x80000, 7]),
+    st.lists(st.sampled_from([1, 2, 3, 4, 64, -1]), max_size=12),
+    st.sampled_from([b"", bytes(7), bytes(24_576), b"\x7e" * 24_576, b"\xff" * 24_576]),
+)
+
+
+@settings_of(max_examples=80, deadline=None, derandomize=True)
+@given(TENSORS, TENSORS, st.sampled_from(sorted(HINT_KINDS)), TENSORS, st.booleans(),
+       st.sampled_from([0.0, 0.5, 1.0]))  # fmt: skip
+def test_any_header_gives_a_picture_or_a_reason(
+    server: Simulator, image: bytes, mask: bytes, kind: str, data: bytes, with_image: bool,
+    strength: float,
+) -> None:  # fmt: skip
+    weighted = protobuf.TensorAndWeight(tensor=data, weight=1)
+    fields = {"image": image, "mask": mask} if with_image else {}
+    with channel(server) as opened:
+        message = request(
+            model=V1, strength=strength, controls=control("controlnet_depth"),
+            hints=[protobuf.HintProto(hintType=kind, tensors=[weighted, weighted])], **fields,
+        )  # fmt: skip
+        call = stub(opened, protobuf.GENERATE_IMAGE, "unary_stream")(message, timeout=60)
+        with contextlib.suppress(grpc.RpcError):
+            list(call)
+    record = server.requests[-1]
+    expected = {"done": "OK", "empty": "OK", "refused": "INVALID_ARGUMENT"}
+    assert call.code().name == expected[record.outcome or "none"], call.details()
+    assert call.details() == (record.reason if record.outcome == "refused" else "")
 
 
 @pytest.mark.parametrize("fields", ACCEPTED.values(), ids=ACCEPTED.keys())
