@@ -26,8 +26,16 @@ _SCHEME_AND_MODE = Template(
     "'{address}' and \"{mode}\" contradict each other: leave out one of them.",
 )
 
-_BRACKETED = re.compile(r"\[(?P<host>[0-9A-Fa-f:.%]+)\](?::(?P<port>\d+))?")
-_PLAIN = re.compile(r"(?P<host>[A-Za-z0-9_.-]+)(?::(?P<port>\d+))?")
+_NO_ADDRESS = Template(
+    "no_server_address",
+    "'{address}' is not a server address: write host, host:port or [IPv6]:port.",
+)
+_NO_PORT = Template("no_server_port", "The port of '{address}' must be 1 to 65535.")
+
+_PORT = r"(?::(?P<port>[0-9]{1,9}))?"
+_BRACKETED = re.compile(r"\[(?P<host>[^\[\]\s]+)\]" + _PORT)
+_PLAIN = re.compile(r"(?P<host>[^\[\]\s:/@]+)" + _PORT)
+_NAME = re.compile(r"[a-z0-9_-][a-z0-9_.-]*")
 
 
 class TlsMode(Enum):
@@ -51,6 +59,9 @@ _SCHEMES = {"tls": TlsMode.TLS, "plain": TlsMode.PLAIN}
 @dataclass(frozen=True, slots=True)
 class ServerProfile:
     """A server by address ("host", "host:port" or "[IPv6]:port"; port 7859 if left out).
+
+    Every spelling of an address gives the same profile: capitals, a last dot, letters beyond
+    ASCII (IDNA), longer forms of IPv6.
 
     Before the address "tls://" or "plain://" chooses `tls` where that is automatic.
 
@@ -127,12 +138,9 @@ class ServerProfile:
     @property
     def is_loopback(self) -> bool:
         """Whether the server runs on this very machine, by its address."""
-        if self.host.lower() == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
-        except ValueError:
-            return False
+        return self.host == "localhost" or (
+            self.host_is_address and ipaddress.ip_address(self.host.partition("%")[0]).is_loopback
+        )
 
 
 def _by_scheme(address: str, tls: TlsMode) -> tuple[str, TlsMode]:
@@ -149,21 +157,38 @@ def _by_scheme(address: str, tls: TlsMode) -> tuple[str, TlsMode]:
 
 
 def _split(address: str) -> tuple[str, int]:
+    """Host and port, the host in its one spelling."""
     text = address.strip()
-    match = _BRACKETED.fullmatch(text) or _PLAIN.fullmatch(text)
-    if match is None and ":" in text:  # a bare IPv6 address
-        try:
-            return str(ipaddress.IPv6Address(text)), DEFAULT_PORT
-        except ValueError:
-            pass
-    if match is None:
-        raise SettingsError(
-            f"{address!r} is not a server address: write host, host:port or [IPv6]:port."
-        )
-    port = int(match["port"] or DEFAULT_PORT)
+    plain = _PLAIN.fullmatch(text)
+    match = plain or _BRACKETED.fullmatch(text)
+    host = _ip(match["host"] if match else text)  # IPv6 without brackets has no port
+    if host is None and plain:
+        host = _name(plain["host"])
+    if host is None:
+        raise SettingsError(_NO_ADDRESS(address=address))
+    port = int((match and match["port"]) or DEFAULT_PORT)
     if not 1 <= port <= 65_535:
-        raise SettingsError(f"The port of {address!r} must be 1 to 65535.")
-    return match["host"], port
+        raise SettingsError(_NO_PORT(address=address))
+    return host, port
+
+
+def _ip(text: str) -> str | None:
+    """An IP address in its one spelling, IPv4 within IPv6 as IPv4; None if it is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _name(text: str) -> str | None:
+    """A host's name in its one spelling: small letters, IDNA, no last dot; None if it is none."""
+    try:
+        ascii_only = text if text.isascii() else text.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    name = ascii_only.lower().removesuffix(".")
+    return name if _NAME.fullmatch(name) else None
 
 
 def _spelled(host: str, port: int) -> str:

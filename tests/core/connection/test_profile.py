@@ -35,7 +35,69 @@ def test_an_address_has_a_host_and_a_port(written: str, address: str, host: str,
 
 
 @pytest.mark.parametrize(
-    "written", ["", "http://mac", "mac:port", "mac:0", "mac:70000", "a b", "mac/x", "[::1", "a:1:2"]
+    ("one", "same"),
+    [
+        ("My-Mac.LOCAL", "my-mac.local"),
+        ("my-mac.local.", "my-mac.local"),
+        ("my-mac.local.:7859", "my-mac.local"),
+        ("mac:07859", "mac"),
+        ("Büro.local", "xn--bro-hoa.local"),
+        ("BÜRO.local", "büro.local"),
+        ("mac\u3002local", "mac.local"),
+        ("\uff2dac:80", "mac:80"),
+        ("\u217cocalhost", "localhost"),
+        ("LOCALHOST.", "localhost"),
+        ("[FE80:0:0::0:1]:80", "[fe80::1]:80"),
+        ("0:0:0:0:0:0:0:1", "[::1]:7859"),
+        ("[::ffff:192.168.1.5]:80", "192.168.1.5:80"),
+        ("::FFFF:c0a8:105", "192.168.1.5"),
+        ("[fe80::1%eth0]", "[FE80::1%eth0]:7859"),
+    ],
+)
+def test_every_spelling_of_a_server_is_the_same_server(one: str, same: str) -> None:
+    assert ServerProfile(one) == ServerProfile(same)
+    assert ServerProfile(f"{one}, {same}").addresses == (ServerProfile(same).address,)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("mac", "mac.local"),
+        ("mac:7859", "mac:7860"),
+        ("127.1", "127.0.0.1"),
+        ("0x7f000001", "127.0.0.1"),
+        ("[fe80::1%eth0]", "[fe80::1%eth1]"),
+        ("bu\u0308ro.local", "buro.local"),
+        ("m\u0430c", "mac"),
+        ("xn--mac", "mac"),
+    ],
+)
+def test_what_only_looks_like_it_is_another_server(one: str, other: str) -> None:
+    assert ServerProfile(one) != ServerProfile(other)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "http://mac",
+        "mac:port",
+        "mac:0",
+        "mac:70000",
+        "a b",
+        "mac/x",
+        "[::1",
+        "a:1:2",
+        ".",
+        "user@mac",
+        "[mac]",
+        "[1:2]",
+        "mac:" + "1" * 5000,
+        "ma\u0000c",
+        "ma\udce4c",
+        "ma\u200bc:x",
+        "\u00ad",
+    ],
 )
 def test_what_is_no_address_is_refused(written: str) -> None:
     with pytest.raises(SettingsError):
