@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from conformance import (
 )
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.faults import Script
+from simulator_wire import ROOT
 
 ECHO = {"method": "/ImageGenerationService/Echo", "messages": [""]}
 CALLS = [name for name in CORPUS["setups"] if name != "slow"]
@@ -64,6 +66,16 @@ def test_the_corpus_is_whole() -> None:
     assert len(CORPUS["cases"]) == 108
     assert {case["setup"] for case in CORPUS["cases"]} == set(CORPUS["setups"])
     assert sum("handed" in case for case in CORPUS["cases"]) == 38
+
+
+def test_every_recorded_sentence_is_in_the_description_of_the_protocol() -> None:
+    page = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+    sentences = {case["answer"].get("details") or "" for case in CORPUS["cases"]} - {""}
+    for said in sentences:
+        wanted = re.sub(r": \d+ expectedFileSize:\d+", ": N expectedFileSize:M", said)
+        wanted = wanted.rpartition("' ")[2]  # of a path that there is not
+        assert wanted in page
+    assert len(sentences) > 8
 
 
 @pytest.fixture
