@@ -97,11 +97,10 @@ def _facts(asked: Asked, plan: Plan) -> Iterator[tuple[str, str]]:
 
 def _pictures(asked: Asked, plan: Plan) -> Iterator[tuple[str, Image.Image]]:
     image = asked.image
-    edits = plan.chosen.modifier.startswith(("kontext", "qwenimage"))
     number = 0
     if image is not None and image.ndim == 4:
         number = 1
-        yield "Picture 1 (init)" if edits else "init image", _thumbnail(image)
+        yield "Picture 1 (init)" if plan.chosen.shows_image else "init image", _thumbnail(image)
     if asked.mask is not None and plan.mask is not None:
         shown = plan.mask.repaint.astype(np.float32) + 0.5 * plan.mask.empty
         yield "mask", _thumbnail(np.clip(shown, 0, 1)[None, :, :, None], 0.0)

@@ -15,6 +15,7 @@ from ..models.families import FAMILIES, Family
 from ..settings.configuration import ControlSettings, LoraSettings
 from .intake import Asked
 from .inventory import FALLBACK_MODEL, Description
+from .newer import family_of, is_newer
 
 IMAGE_PROMPTS = frozenset(
     {"ipadapterplus", "ipadapterfull", "ipadapterfaceidplus", "pulid", "redux", "llava"}
@@ -58,6 +59,18 @@ class Choice:
         rows = (self.model, *(row for _, row in self.loras))
         return any(row.get("is_consistency_model") is True for row in rows)
 
+    @property
+    def edits(self) -> bool:
+        """Whether the run looks at reference pictures. What a newer server's modifier does is
+        not known: a stand-in looks at all that it gets."""
+        newer = is_newer(self.family) and self.modifier != "none"
+        return newer or self.modifier.startswith(("kontext", "qwenimage_edit"))
+
+    @property
+    def shows_image(self) -> bool:
+        """Whether the image shows in the result at strength 1."""
+        return self.edits or self.modifier == "qwenimage_layered"
+
 
 def choose(asked: Asked) -> Choice:
     chosen = _model(asked)
@@ -94,7 +107,7 @@ def _model(asked: Asked) -> Choice:
     if row is None:
         asked.notes.append(f'"{file}" has no description: taken for Stable Diffusion v1')
         row = {**_BARE_V1, "file": file, "name": file}
-    return Choice(file, row, FAMILIES[row["version"]])
+    return Choice(file, row, family_of(row))
 
 
 def _refiner(asked: Asked, chosen: Choice) -> None:

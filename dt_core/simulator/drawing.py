@@ -71,8 +71,8 @@ class Drawing:
         image, plan = self._asked.image, self._plan
         if image is None or image.ndim != 4:
             return None
-        edits = plan.chosen.modifier.startswith(("kontext", "qwenimage"))
-        if plan.path == "text" and not (edits or plan.chosen.family.supports("first_frame_image")):
+        first_frame = plan.chosen.family.supports("first_frame_image")
+        if plan.path == "text" and not (plan.chosen.shows_image or first_frame):
             return None
         pixels = to_pixels(image)
         if pixels.shape[:2] != (plan.height, plan.width):

@@ -164,10 +164,16 @@ class Catalog:
         dropped: list[str] = []
         merged = Catalog({}, self.files, self.empty)
         for kind in KINDS:
-            rows, faults = _lenient(kind, getattr(override, kind))
+            rows, faults = _lenient(kind, getattr(override, kind), self._versions())
             dropped += faults
             merged._tables[kind] = {**self._tables[kind], **_first_wins(rows)}
         return merged, dropped
+
+    def _versions(self) -> set[str]:
+        """What this server's decoder knows: with a catalogue of newer versions it is newer."""
+        return FAMILIES.keys() | {
+            row["version"] for kind in KINDS for row in self.all(kind) if "version" in row
+        }
 
     def checkpoints(self) -> list[str]:
         """The files that Echo tells (docs/protocol.md 6.1)."""
@@ -233,7 +239,7 @@ def _first_wins(rows: Iterable[Description]) -> dict[str, Description]:
     return found
 
 
-def _lenient(kind: str, data: bytes) -> tuple[list[Description], list[str]]:
+def _lenient(kind: str, data: bytes, versions: set[str]) -> tuple[list[Description], list[str]]:
     if not data:
         return [], []
     try:
@@ -247,6 +253,8 @@ def _lenient(kind: str, data: bytes) -> tuple[list[Description], list[str]]:
     for number, row in enumerate(rows):
         clean = {_snake(key): value for key, value in row.items()} if isinstance(row, dict) else row
         fault = _fault(kind, clean)
+        if not fault and clean.get("version", "v1") not in versions:
+            fault = f'has the unknown version "{clean["version"]}"'
         if fault:
             dropped.append(f"override.{kind}[{number}] {fault}: dropped")
         else:
@@ -274,6 +282,4 @@ def _fault(kind: str, row: object) -> str:
             return f'has an unreadable "{key}"'
     if kind == "upscalers" and row["scale_factor"] not in {2, 4}:
         return 'has a "scale_factor" other than 2 and 4'
-    if "version" in row and row["version"] not in FAMILIES:
-        return f'has the unknown version "{row["version"]}"'
     return ""

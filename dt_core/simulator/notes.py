@@ -13,7 +13,6 @@ from .plan import CASCADE, Plan, embeds_guidance
 
 _READ_HINTS = frozenset({"custom", "depth", "scribble", "pose", "color", "shuffle", "audio"})
 _PREFERS_IMAGE = frozenset({"canny", "mlsd", "softedge"})
-_EDITORS = ("kontext", "qwenimage_edit")
 
 
 def explain(asked: Asked, plan: Plan) -> Iterator[str]:
@@ -72,9 +71,10 @@ def _hints(asked: Asked, plan: Plan) -> Iterator[str]:
             yield f'the server never reads {hint.kind} hints: send it as "custom"'
         seen.add(hint.kind)
     modifier = plan.chosen.modifier
-    edits = modifier.startswith(_EDITORS)
     kinds = {control.kind for control in plan.chosen.controls}
-    takes_shuffle = edits or any(control.kind == "shuffle" for control in plan.chosen.controls)
+    takes_shuffle = plan.chosen.edits or any(
+        control.kind == "shuffle" for control in plan.chosen.controls
+    )
     shuffles = asked.hint("shuffle")
     if shuffles and not takes_shuffle:
         yield "reference pictures, but nothing that looks at them: ignored"

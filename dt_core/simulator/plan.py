@@ -220,7 +220,7 @@ def _frames(asked: Asked, chosen: Choice) -> tuple[int, int]:
         return 0, 1
     wanted = asked.configuration["num_frames"]
     if family.temporal_scale == 1:
-        return wanted, max(1, wanted)
+        return max(1, wanted), max(1, wanted)
     latent = max(0, wanted - 1) // family.temporal_scale + 1
     return (latent - 1) * family.temporal_scale + 1, latent
 

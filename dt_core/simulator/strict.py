@@ -181,15 +181,10 @@ def _hires(asked: Asked, chosen: Choice) -> Iterator[str]:
         return
     if chosen.family.version == "hidream_o1":
         yield "hires fix on HiDream O1 ends in a size mismatch"
-    if asked.image is not None and _edits(chosen):
+    if asked.image is not None and chosen.edits:
         height, width = asked.image.shape[1:3]
         if height % 16 or width % 16:
             yield "the reference of the second pass is not a multiple of 16 px"
-
-
-def _edits(chosen: Choice) -> bool:
-    """Whether the run looks at reference pictures."""
-    return chosen.modifier.startswith(("kontext", "qwenimage_edit"))
 
 
 def _descriptions(asked: Asked, chosen: Choice) -> Iterator[str]:
@@ -247,7 +242,7 @@ def _hint_shapes(asked: Asked, chosen: Choice, kinds: set[str]) -> Iterator[str]
     used = {
         "custom": bool(chosen.controls) or chosen.modifier == "canny",
         "color": "color" in kinds,
-        "shuffle": prompts or _edits(chosen) or "shuffle" in kinds,
+        "shuffle": prompts or chosen.edits or "shuffle" in kinds,
         "depth": "depth" in {*kinds, chosen.modifier},
         "scribble": "scribble" in kinds,
         "pose": "pose" in kinds,

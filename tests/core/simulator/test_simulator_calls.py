@@ -337,7 +337,11 @@ def test_without_the_package_that_makes_certificates_one_sentence_says_so(
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
         ('{"models": [{"name": "a", "file": "b"}]}', r'models\[0\] has no str "version"'),
-        ('{"loras": [{"name": "a", "file": "b", "version": "v9", "prefix": ""}]}', '"v9"'),
+        ('{"loras": [{"name": "a", "file": "b", "version": 9, "prefix": ""}]}', 'str "version"'),
+        ('{"models": 5}', "models is not a JSON list"),
+        ('{"upscalers": [{"name": "a", "file": "b", "scale_factor": 3, "blocks": 1}]}', "2 and 4"),
+        ('{"files": [1]}', "neither a list of names"),
+        ('{"files": {"a.ckpt": -1}}', "neither a list of names"),
     ],
 )
 def test_a_catalogue_of_another_form_is_refused(

@@ -15,8 +15,8 @@ from drawthings.dt_core.pictures import previews as preview
 from drawthings.dt_core.settings.configuration import LoraSettings
 from drawthings.dt_core.simulator import Catalog, Simulator
 from drawthings.dt_core.simulator.lettering import clean, wrap
-from drawthings.dt_core.wire import tensor
-from simulator_wire import blobs, generate, images, picture, raw
+from drawthings.dt_core.wire import protobuf, tensor
+from simulator_wire import ask, blobs, generate, hint, images, picture, raw
 
 CATALOG = Catalog.load()
 MODELS = {row["version"]: row["file"] for row in reversed([*CATALOG.all("models")])}
@@ -32,6 +32,66 @@ def server() -> Iterator[Simulator]:
 
 def previews(replies: list[Any]) -> list[Any]:
     return [tensor.decode(r.previewImage) for r in replies if r.HasField("previewImage")]
+
+
+ROW = {"prefix": "", "upcast_attention": False, "default_scale": 12}
+INVENTED = [
+    {**ROW, "name": "Picture", "file": "p.ckpt", "version": "p_2031", "latents_mean": [0.0] * 20},
+    {**ROW, "name": "Edit", "file": "e.ckpt", "version": "e_2031", "modifier": "rewrite_2031"},
+    {**ROW, "name": "Film", "file": "f.ckpt", "version": "f_2031", "frames_per_second": 24,
+     "audio_latents_mean": [0.0] * 32, "a_key_of_2031": {"x": [1]}},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    path = tmp_path_factory.mktemp("newer") / "models.json"
+    path.write_text(json.dumps({"models": INVENTED}))
+    with Simulator(catalog=Catalog.load(path)) as running:
+        yield running
+
+
+def test_a_newer_server_tells_its_models_as_they_are(newer: Simulator) -> None:
+    reply = ask(newer, protobuf.ECHO, protobuf.EchoRequest(name="x"))
+    assert json.loads(reply.override.models) == INVENTED
+
+
+def test_a_picture_of_a_family_that_no_table_knows(newer: Simulator) -> None:
+    replies = generate(newer, model="p.ckpt", batch_size=2)
+    assert [result.shape for result in images(replies)] == [(1, 64, 64, 3)] * 2
+    assert {latent.shape for latent in previews(replies)} == {(2, 8, 8, 20)}
+    assert newer.requests[-1].notes == ()
+
+
+def test_an_edit_of_a_family_that_no_table_knows_shows_its_pictures(newer: Simulator) -> None:
+    size = {"start_width": 256, "start_height": 256, "model": "e.ckpt"}
+    without = images(generate(newer, **size))[0]
+    red = np.broadcast_to(np.array([1, -1, -1], np.float16), (1, 256, 256, 3))
+    edited = images(generate(newer, **size, image=raw(red), hints=[hint("shuffle", red)]))[0]
+    assert edited[0, 0, :, 0].mean() > without[0, 0, :, 0].mean() + 0.2  # above the card
+    assert newer.requests[-1].notes == ()
+
+
+@pytest.mark.parametrize(("wanted", "frames"), [(0, 1), (22, 22)])
+def test_a_film_with_sound_of_a_family_that_no_table_knows(
+    newer: Simulator, wanted: int, frames: int
+) -> None:
+    replies = generate(newer, model="f.ckpt", num_frames=wanted)
+    assert len(images(replies)) == frames
+    (sound,) = (tensor.decode(blob) for blob in blobs(replies, "generatedAudio"))
+    assert sound.shape == (2, round(frames / 24 * 32_000))
+    assert {len(latent) for latent in previews(replies)} == {frames}
+
+
+def test_a_newer_server_knows_its_own_versions_in_a_request_and_no_others(
+    newer: Simulator, server: Simulator
+) -> None:
+    film = {**INVENTED[2], "file": MODELS["v1"]}
+    override = protobuf.MetadataOverride(models=json.dumps([film]).encode())
+    generate(newer, model="p.ckpt", override=override)
+    assert newer.requests[-1].notes == ()
+    assert len(images(generate(server, model=MODELS["v1"], override=override))) == 1
+    assert 'unknown version "f_2031": dropped' in server.requests[-1].notes[0]
 
 
 @pytest.mark.parametrize("version", FAMILIES)
