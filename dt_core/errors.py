@@ -44,6 +44,13 @@ class Remedy(Enum):
     MEND_FILE = Template("remedy_mend_file", "Mend or remove {file}.")
     MAKE_WRITABLE = Template("remedy_make_writable", "Make {file} and its folder writable.")
     CLOSE_OTHERS = Template("remedy_close_others", "Try again, or end the other program.")
+    SET_VARIABLE = Template("remedy_set_variable", "Set the environment variable {variable}.")
+    STORE_SECRET = Template(
+        "remedy_store_secret", "Set the environment variable {variable}, or add it to {file}."
+    )
+    STORE_SERVER_FIRST = Template(
+        "remedy_store_server_first", "Store this server first, with its secret."
+    )
     INSTALL_CRYPTOGRAPHY = Template(
         "remedy_install_cryptography",
         "Install it (pip install cryptography), give a certificate of your own, or do without TLS.",

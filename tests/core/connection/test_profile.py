@@ -174,7 +174,9 @@ def test_a_secret_comes_from_the_environment_first_then_the_file(
 
 
 def test_an_unknown_secret_says_where_to_put_it(tmp_path: Path) -> None:
-    with pytest.raises(SecretRejected, match=r"DRAWTHINGS_SECRET_MY_BOX or add it to secrets.json"):
+    with pytest.raises(
+        SecretRejected, match=r"DRAWTHINGS_SECRET_MY_BOX, or add it to secrets.json"
+    ):
         SecretStore(tmp_path / "secrets.json").lookup("my box")
 
 

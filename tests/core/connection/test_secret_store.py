@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from drawthings.dt_core.connection.secret_store import SecretStore
-from drawthings.dt_core.errors import SecretRejected
+from drawthings.dt_core.errors import Remedy, SecretRejected
 
 
 def test_a_secret_is_replaced_and_removed_and_the_others_stay(tmp_path: Path) -> None:
@@ -73,3 +73,59 @@ def test_the_file_is_its_owners_alone_also_where_it_was_written_by_hand(tmp_path
     path.chmod(0o644)
     assert SecretStore(path).lookup("home") == "one"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["HoMe", "home", "HOME", " home "])
+def test_capitals_make_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    store = SecretStore(tmp_path / "secrets.json")
+    store.save("Home", "one")
+    assert store.lookup(name) == "one"
+    assert store.source(name) == store.source("home") == "file:home"
+    store.save(name, "two")
+    assert len(store.names()) == 1
+    assert store.lookup("Home") == "two"
+    for variable in ("DRAWTHINGS_SECRET_HOME", "drawthings_secret_Home"):
+        monkeypatch.setenv(variable, "three")
+        assert store.lookup(name) == "three"
+        assert store.source(name) == "DRAWTHINGS_SECRET_HOME"
+        monkeypatch.delenv(variable)
+    store.remove(name)
+    assert store.source("home") is None
+    assert store.names() == ()
+
+
+def test_of_two_entries_that_differ_in_capitals_the_first_counts_for_both(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text('{"HOME": "one", "home": "two", "other": 3}')
+    store = SecretStore(path)
+    assert {store.lookup(name) for name in ("HOME", "home", "Home")} == {"one"}
+    store.save("home", "three")
+    assert json.loads(path.read_text()) == {"other": 3, "home": "three"}
+
+
+def test_a_secret_that_is_no_text_is_a_sentence_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "secrets.json"
+    path.write_text('{"home": "hush\\ud800"}')
+    with pytest.raises(SecretRejected, match=r"in secrets\.json is no text") as caught:
+        SecretStore(path).lookup("home")
+    assert "hush" not in str(caught.value)
+    if sys.platform != "win32":
+        monkeypatch.setenv("DRAWTHINGS_SECRET", "hush\udcff")
+        with pytest.raises(SecretRejected, match="in DRAWTHINGS_SECRET is no text"):
+            SecretStore(path).lookup("")
+
+
+def test_a_secret_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SecretRejected) as caught:
+        SecretStore(tmp_path / "secrets.json").lookup("my box")
+    assert str(caught.value) == (
+        "No shared secret named 'my box' is stored. Set the environment variable "
+        "DRAWTHINGS_SECRET_MY_BOX, or add it to secrets.json."
+    )
+    assert caught.value.remedy is Remedy.STORE_SECRET
+    with pytest.raises(SecretRejected, match=r"Set the environment variable \S+MY_BOX\.$"):
+        SecretStore().lookup("my box")
