@@ -32,5 +32,6 @@ def check_address(host: str, port: int) -> None:
 
 def cannot_listen(host: str, port: int, error: Exception) -> ServerError:
     reason = getattr(error, "strerror", None) or str(error)
+    reason = reason.partition(" (while attempting")[0]  # Python adds the address
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return ServerError(_CANNOT_LISTEN(address=address, reason=verbatim(reason.rstrip("."))))
