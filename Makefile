@@ -57,9 +57,7 @@ lint-python: venv
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	@mkdir -p $(TYPES) && ln -sfn ../.. $(TYPES)/drawthings
-	cd $(TYPES) && $(CURDIR)/$(VENV)/bin/mypy --config-file $(CURDIR)/pyproject.toml \
-		--cache-dir $(CURDIR)/.mypy_cache \
-		-p drawthings.dt_core -p drawthings.nodes -p drawthings.tools
+	$(VENV)/bin/mypy $(addprefix $(TYPES)/drawthings/,dt_core nodes tools tests)
 
 lint-web:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tsc; \

@@ -5,20 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
 import pytest
 from canvas import FACES, Canvas, Face
 from drawthings.dt_core.simulator import Simulator
-from drawthings.tools.comfyui import ComfyUI
-from drawthings.tools.comfyui_setup import ROOT, find_or_install, front_end
+from front_ends import ARTIFACTS, Servers
 from playwright.sync_api import Browser, Locator, sync_playwright
 from sidebar import close_tab, open_tab, remove, search
 
-ARTIFACTS = Path(os.environ.get("ARTIFACTS") or ROOT / "artifacts")
-PACK_FOLDER = "drawthings-nodes"  # in-app help knows only folders without a dot
 INSTALL_TIMEOUT_S = 900
 FLAGS = (
     "--no-sandbox",
@@ -75,31 +71,6 @@ def browser() -> Iterator[Browser]:
 def simulator() -> Iterator[Simulator]:
     with Simulator(step_delay=0.1) as running:
         yield running
-
-
-class Servers:
-    """One ComfyUI per front end, started when a test first needs it."""
-
-    def __init__(self, server: str) -> None:
-        self._server = server
-        self._stack = ExitStack()
-        self._running: dict[str, ComfyUI] = {}
-
-    def with_front_end(self, version: str) -> ComfyUI:
-        if version not in self._running:
-            ARTIFACTS.mkdir(parents=True, exist_ok=True)
-            comfyui = ComfyUI(
-                find_or_install(),
-                server=self._server,
-                front_end=front_end(version),
-                pack_folder=PACK_FOLDER,
-                log=ARTIFACTS / f"comfyui-{version}.log",
-            )
-            self._running[version] = self._stack.enter_context(comfyui)
-        return self._running[version]
-
-    def stop(self) -> None:
-        self._stack.close()
 
 
 @pytest.fixture(scope="session")

@@ -222,7 +222,7 @@ def assert_meant(record: Record, name: str, seed: int | None) -> None:
         near = pytest.approx(value, abs=1e-4) if isinstance(value, float) else value
         assert configuration[field] == near, field
     assert (record.message.prompt, record.message.negativePrompt) == PROMPTS[name]
-    loras = [(lora.file, pytest.approx(lora.weight)) for lora in configuration["loras"]]
+    loras: list[Any] = [(lora.file, pytest.approx(lora.weight)) for lora in configuration["loras"]]
     assert loras == LORAS.get(name, [])
 
 
@@ -354,8 +354,9 @@ def test_a_chosen_file_that_is_something_else_is_refused_in_words(page: Canvas, 
         page.page.evaluate(
             "void app.extensionManager.command.execute('drawthingsnodes.convertFile')"
         )
-    file = {"name": "other.json", "mimeType": "application/json", "buffer": text.encode()}
-    chooser.value.set_files(file)
+    chooser.value.set_files(
+        {"name": "other.json", "mimeType": "application/json", "buffer": text.encode()}
+    )
 
     expect(page.page.get_by_text("The workflow could not be converted").last).to_be_visible()
     assert page.page.evaluate(TABS) == before

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from canvas import EMPTY_PLACE, FIRST_VUE, Canvas
-from conftest import ARTIFACTS, Servers
 from drawthings.dt_core.simulator import Simulator
 from drawthings.tools.demo import example_prompt, graph_file, picture_node
+from front_ends import ARTIFACTS, Servers
 from playwright.sync_api import Browser
 
 PASTE = """text => {

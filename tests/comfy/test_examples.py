@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +82,8 @@ def test_the_server_is_asked_for_what_the_nodes_say(
     settings = record.configuration
     assert settings is not None
     assert settings["model"] == "z_image_turbo_1.0_q6p.ckpt"
-    assert [(lora.file, pytest.approx(lora.weight)) for lora in settings["loras"]] == [
+    loras: list[Any] = [(lora.file, pytest.approx(lora.weight)) for lora in settings["loras"]]
+    assert loras == [
         ("z_image_detail_lora_f16.ckpt", 0.6),
         ("z_image_pixel_art_lora_f16.ckpt", 0.9),
     ]

@@ -25,7 +25,7 @@ STORED = "hush-7d1c-in-the-file"
 IN_ENVIRONMENT = "hush-93ab-in-the-environment"
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 SAMPLER = Example("text_to_image").sampler
-ROUTES = (
+ROUTES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/servers", {}),
     ("/status", {"server": {"saved": "studio"}}),
     ("/catalog", {"server": {"saved": "studio"}}),

@@ -121,7 +121,7 @@ def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:
 
 
 def test_what_a_part_found_survives_its_file(tmp_path: Path) -> None:
-    found = [
+    found: list[rows.Found] = [
         rows.row("Part", "Name", "floor", [1.0, 2.0, 9.0], "×", goal=2),
         rows.Missing("Part", "Other", "why"),
         rows.Rival("Operation", 0.001, 0.01),
@@ -132,7 +132,7 @@ def test_what_a_part_found_survives_its_file(tmp_path: Path) -> None:
 
 
 def test_the_page_judges_each_goal_and_names_what_is_missing() -> None:
-    found = [
+    found: list[rows.Found] = [
         rows.row("Steps", "Fast", "a copy", [1.0, 2.0, 3.0], "×", goal=2, beside="2 ms"),
         rows.row("Steps", "Slow", "a copy", [3.0], "×", goal=2),
         rows.row("Growth", "Time", "a line", [0.999], "R²", goal=0.98, better="at least"),

@@ -23,8 +23,8 @@ MODEL = "z_image_turbo_1.0_q6p.ckpt"
 EDIT_MODEL = "flux_2_klein_4b_q6p.ckpt"
 V1 = "sd_v1.5_f16.ckpt"
 LORA = "z_image_detail_lora_f16.ckpt"  # its description recommends 0.6
-ROW = {"weight": 1.0, "mode": "All", "on": True}
-MAP = {"input_type": "Unspecified", "weight": 1.0, "start": 0.0, "end": 1.0}
+ROW: dict[str, Any] = {"weight": 1.0, "mode": "All", "on": True}
+MAP: dict[str, Any] = {"input_type": "Unspecified", "weight": 1.0, "start": 0.0, "end": 1.0}
 MAP["control_mode"] = "Balanced"
 
 
@@ -40,8 +40,14 @@ class Sampling(DTSampler):
 
 
 def sample(profile: ServerProfile, model: str = MODEL, **inputs: Any) -> Any:
-    widgets = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
-    sizes = {"width": 128, "height": 64, "strength": 1.0, "batch_size": 1, "shift": 0.0}
+    widgets: dict[str, Any] = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
+    sizes: dict[str, Any] = {
+        "width": 128,
+        "height": 64,
+        "strength": 1.0,
+        "batch_size": 1,
+        "shift": 0.0,
+    }
     given = {**widgets, **sizes, **inputs}
     return asyncio.run(Sampling.execute(model=ModelChoice(profile, model), **given))
 
@@ -55,7 +61,7 @@ def test_loras_chain_and_can_be_off() -> None:
     second = value(DTLoRA.execute(lora="b.ckpt", **{**ROW, "weight": 1.5}, lora_stack=first))
     assert first == (Lora("a.ckpt", -0.5, LoraMode.BASE),)
     assert second == (*first, Lora("b.ckpt", 1.5, LoraMode.ALL))
-    off = ({"lora": "none"}, {"weight": 0.0}, {"on": False})
+    off: tuple[dict[str, Any], ...] = ({"lora": "none"}, {"weight": 0.0}, {"on": False})
     for change in off:
         row = {"lora": "c.ckpt", **ROW, **change}
         assert value(DTLoRA.execute(lora_stack=second, **row)) == second
@@ -182,9 +188,15 @@ def test_two_maps_for_one_place_are_one_sentence(profile: ServerProfile) -> None
 def test_a_value_of_another_pack_with_our_socket_type_is_one_sentence(
     profile: ServerProfile, socket: str, given: Any, node: str
 ) -> None:
-    inputs = {"model": ModelChoice(profile, MODEL), "positive": "x", socket: given}
-    widgets = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
-    sizes = {"width": 128, "height": 64, "strength": 1.0, "batch_size": 1, "shift": 0.0}
+    inputs: dict[str, Any] = {"model": ModelChoice(profile, MODEL), "positive": "x", socket: given}
+    widgets: dict[str, Any] = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
+    sizes: dict[str, Any] = {
+        "width": 128,
+        "height": 64,
+        "strength": 1.0,
+        "batch_size": 1,
+        "shift": 0.0,
+    }
     with pytest.raises(reporting.Problem, match=f"comes from another pack: connect {node}"):
         asyncio.run(Sampling.execute(**inputs, **widgets, **sizes))
 

@@ -135,6 +135,7 @@ def test_text_becomes_pictures_film_and_sound(run: Any, version: str) -> None:
         sound = output.args[AUDIO]
         assert sound["sample_rate"] == family.audio_sample_rate
         assert tuple(sound["waveform"].shape[:2]) == (1, 2)
+        assert family.fps is not None
         seconds = sound["waveform"].shape[2] / sound["sample_rate"]
         assert seconds == pytest.approx(FRAMES / family.fps, abs=0.01)
         assert film.audio is not None
@@ -190,7 +191,7 @@ def test_a_control_arrives_with_its_picture(run: Any, version: str) -> None:
     assert hint_arrays(record)
 
 
-CONTROL = {"input_type": "Unspecified", "control_mode": "Balanced"}
+CONTROL: dict[str, Any] = {"input_type": "Unspecified", "control_mode": "Balanced"}
 
 
 @pytest.mark.parametrize("version", LORAS)

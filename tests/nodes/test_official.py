@@ -95,7 +95,8 @@ CASES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("layout", [55, 53, 51, "widget_values_keyed", "widgets_values_named"])
 def test_every_layout_gives_the_same_settings(case: str, layout: int | str) -> None:
     values = {**DEFAULTS, **CASES[case]}
-    for gone in {53: NEW_IN_1_5, 51: NEW_IN_1_5 + NEW_IN_1_4}.get(layout, ()):  # type: ignore[call-overload]
+    lacking: dict[int | str, tuple[str, ...]] = {53: NEW_IN_1_5, 51: NEW_IN_1_5 + NEW_IN_1_4}
+    for gone in lacking.get(layout, ()):
         values[gone] = DEFAULTS[gone]
 
     request = request_of(graph_of(values, layout))

@@ -58,7 +58,8 @@ def starting_widgets(theme: Theme) -> dict[str, Any]:
 
 def chosen(theme: Theme, before: Options | None = None, **widgets: Any) -> Options:
     values = {**starting_widgets(theme), **widgets}
-    return BY_ID[theme.node_id].execute(options=before, **values).args[0]
+    options: Options = BY_ID[theme.node_id].execute(options=before, **values).args[0]
+    return options
 
 
 def changed(name: str, entry: Any) -> tuple[Any, Any]:
@@ -104,7 +105,7 @@ def test_every_switch_arrives_when_it_is_turned(
 ) -> None:
     inputs = node_inputs(theme)
     off = [n for n in theme.settings if n in SWITCHES and setting(n).kind is Kind.BOOL]
-    widgets = {themes.input_id(name): False for name in off}
+    widgets: dict[str, Any] = {themes.input_id(name): False for name in off}
     given = chosen(theme, **widgets)
     sample(profile, options=given)
     arrived = server.requests[0].configuration
@@ -166,7 +167,7 @@ def test_shift_decides_unless_resolution_dependent_shift_is_chosen() -> None:
 
 
 def test_a_typed_file_name_wins_over_the_list() -> None:
-    widgets = {"upscaler": "listed.ckpt", "upscaler_file": " own.ckpt "}
+    widgets: dict[str, Any] = {"upscaler": "listed.ckpt", "upscaler_file": " own.ckpt "}
     assert chosen(themes.UPSCALER, **widgets).settings["upscaler"] == "own.ckpt"
     refiner = chosen(themes.REFINER, refiner_model_file="low.ckpt", refiner_start=0.1)
     assert dict(refiner.settings.explicit) == {"refiner_model": "low.ckpt", "refiner_start": 0.1}
@@ -225,7 +226,8 @@ COPIED = Configuration.of(
 def configured(source: str | Mapping[str, Any] | None = None, **inputs: Any) -> tuple[Any, ...]:
     data = app_json.to_json(COPIED) if source is None else source
     text = data if isinstance(data, str) else json.dumps(data)
-    return DTConfig.execute(text, **inputs).args
+    values: tuple[Any, ...] = DTConfig.execute(text, **inputs).args
+    return values
 
 
 def test_a_copied_configuration_becomes_options_loras_controls_and_a_model() -> None:
@@ -302,7 +304,7 @@ def exported(**inputs: Any) -> dict[str, Any]:
 
 
 def test_the_export_is_what_the_sampler_would_send(server: Any, profile: ServerProfile) -> None:
-    inputs = {
+    inputs: dict[str, Any] = {
         "options": chosen(themes.INPAINT, mask_blur=7.5),
         "lora": (Lora("add_more_details_sd_v1.5_lora_f16.ckpt", 0.5),),
         "control": (Control("controlnet_canny_1.x_v1.1_f16.ckpt", weight=0.3),),

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
-from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.simulator import Simulator, receiving
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import PREFIX, uploads
 from drawthings.nodes.routes.guard import HEADER
@@ -179,15 +179,13 @@ def test_an_upload_is_cancelled_while_it_goes_out(
     server: Simulator, folder: Path, events: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server is held up, so that the page is sure to be in time."""
-    from drawthings.dt_core.simulator import service as simulator_server
-
-    take = simulator_server.Upload.take
+    take = receiving.Upload.take
 
     def slow(self: Any, request: Any) -> Iterator[Any]:
         yield from take(self, request)
         server._stopping.wait(0.5)
 
-    monkeypatch.setattr(simulator_server.Upload, "take", slow)
+    monkeypatch.setattr(receiving.Upload, "take", slow)
 
     async def visit(client: Any) -> Any:
         sending = asyncio.create_task(send(client))

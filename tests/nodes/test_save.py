@@ -33,7 +33,7 @@ class Sampling(DTSampler):
 class Saving(DTSaveImage):
     class hidden:  # noqa: N801
         prompt = {"1": {"class_type": "DTSampler", "inputs": {}}}  # noqa: RUF012
-        extra_pnginfo = {"workflow": {"nodes": []}}  # noqa: RUF012
+        extra_pnginfo: dict[str, Any] = {"workflow": {"nodes": []}}  # noqa: RUF012
 
 
 @pytest.fixture

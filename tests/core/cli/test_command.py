@@ -299,7 +299,9 @@ def test_inspect_tells_the_size_of_a_picture_that_says_nothing(
 
 
 @pytest.mark.parametrize("codec", ["raw", "zip", "fpzip"])
-def test_inspect_tells_what_a_tensor_holds(drawthings: Command, tmp_path: Path, codec: str) -> None:
+def test_inspect_tells_what_a_tensor_holds(
+    drawthings: Command, tmp_path: Path, codec: tensor.Codec
+) -> None:
     values = np.linspace(-1, 1, 32 * 32 * 3, dtype=np.float16).reshape(1, 32, 32, 3)
     (tmp_path / "dump").write_bytes(tensor.encode(values, codec))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def last(server: Simulator) -> Record:
     return server.requests[-1]
 
 
-def asked(record: Record, *names: str) -> tuple[object, ...]:
+def asked(record: Record, *names: str) -> tuple[Any, ...]:
     assert record.configuration is not None
     return tuple(record.configuration[name] for name in names)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,11 @@ def test_only_its_owner_may_change_the_list(tmp_path: Path) -> None:
 def test_a_damaged_list_trusts_nobody_and_stays_as_it_is(tmp_path: Path, text: str) -> None:
     path = tmp_path / "known.json"
     path.write_text(text)
-    for use in (
+    uses: list[Callable[[], object]] = [
         lambda: KnownServers(path).fingerprint("box:7859"),
         lambda: KnownServers(path).remember("box:7859", ONE),
-    ):
+    ]
+    for use in uses:
         with pytest.raises(TrustError, match=r"Mend or remove .*known\.json"):
             use()
     assert path.read_text() == text

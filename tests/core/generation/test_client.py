@@ -116,6 +116,8 @@ def test_what_was_asked_arrives_at_the_server() -> None:
     with Simulator() as server:
         list(connect(server).generate(request))
         (record,) = server.requests
+    assert record.configuration is not None
+    assert record.mask is not None
     assert record.configuration["strength"] == 0.5
     assert record.message.prompt == "wanted"
     assert record.outcome == "done"

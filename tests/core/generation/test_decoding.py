@@ -12,9 +12,9 @@ import pytest
 from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import Cancelled, GenerationFailed, TensorError
-from drawthings.dt_core.generation import reading
 from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.generation.events import AudioReceived, ImageReceived
+from drawthings.dt_core.pictures import pixels
 from drawthings.dt_core.pictures.stack import Stack, joined
 from drawthings.dt_core.request.resolved import GenerationRequest
 from drawthings.dt_core.settings.configuration import Configuration
@@ -52,7 +52,8 @@ def torn(number: int) -> bytes:
 
 
 def shown(number: int, side: int = 64) -> np.ndarray:
-    return (array(number, side)[0].astype(np.float32) + np.float32(1)) * np.float32(0.5)
+    picture: np.ndarray = (array(number, side)[0].astype(np.float32) + 1) * np.float32(0.5)
+    return picture
 
 
 def answer(data: bytes) -> Any:
@@ -163,7 +164,7 @@ def test_cancelling_does_not_wait_for_what_is_being_decoded(
         begun.set()
         assert release.wait(20)
 
-    monkeypatch.setattr(reading.pixels, "wire_to_picture", slow)
+    monkeypatch.setattr(pixels, "wire_to_picture", slow)
     job = run(*(answer(picture(number)) for number in range(6)))
     try:
         assert begun.wait(10)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from drawthings.dt_core.generation.delivery import Delivery
-from drawthings.dt_core.generation.events import DownloadSize, Event
+from drawthings.dt_core.generation.events import Arrival, DownloadSize, Event
 
 FIRST, SECOND, THIRD, FOURTH = (DownloadSize(number) for number in range(1, 5))
 
@@ -15,7 +15,7 @@ class Line:
     """A delivery, what it delivered, and work that is done when its gate opens."""
 
     def __init__(self, at_once: int = 4) -> None:
-        self.events: list[Event] = []
+        self.events: list[Arrival] = []
         self.failed = threading.Event()
         self.delivery = Delivery(self.events.append, self.failed.set, at_once)
         self.gates: dict[Event, threading.Event] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
 
 import pytest
 from drawthings.dt_core.errors import GenerationFailed
@@ -42,7 +43,7 @@ def test_an_error_comes_after_the_events_before_it_and_once() -> None:
         events.put(1)
         events.end(GenerationFailed("no"))
         if take is list:
-            seen = []
+            seen: list[Any] = []
             with pytest.raises(GenerationFailed):
                 seen.extend(events)
         else:

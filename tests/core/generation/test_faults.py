@@ -434,7 +434,7 @@ def test_several_faults_at_once_leave_the_client_sound(server: Simulator, client
     """Eight threads, each with faults of its own kind, on one connection."""
     kinds = [of("drop", at=2), of("flip"), of("secret"), of("end", at=1), of("garbage", at=2)]
     script(server).add(*kinds, *kinds)
-    ended = []
+    ended: list[int | str] = []
 
     def one() -> None:
         job = client.generate(REQUEST)

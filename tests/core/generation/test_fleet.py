@@ -66,8 +66,13 @@ def servers(count: int, step_delay: float = 0.0) -> Iterator[list[Simulator]]:
         ]
 
 
+def seed_of(record: Record) -> int:
+    assert record.configuration is not None
+    return int(record.configuration["seed"])
+
+
 def seeds(server: Simulator) -> list[int]:
-    return [int(record.configuration["seed"]) for record in server.requests]
+    return [seed_of(record) for record in server.requests]
 
 
 def is_second_of(server: Simulator, record: Record) -> bool:
@@ -134,7 +139,7 @@ def test_the_work_of_a_server_that_dies_goes_to_the_others() -> None:
     assert [event.address for event in left] == [three[1].address]
     assert isinstance(left[0].error, ServerUnreachable)
     assert all(answer.complete and len(answer.images) == 1 for answer in run.answers)
-    again = [int(r.configuration["seed"]) for rows in done for r in rows]
+    again = [seed_of(r) for rows in done for r in rows]
     assert left[0].number in again
     assert len(again) == len(set(again)), "no picture was made twice"
 

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core.connection import channel
+from drawthings.dt_core.connection import channel, failures
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
@@ -344,7 +344,7 @@ def test_a_message_that_grows_when_it_is_read_is_refused() -> None:
 
 def test_an_answer_without_bounds_is_refused_in_words() -> None:
     many = protobuf.EchoReply(files=[""] * (protobuf.MAX_FIELDS + 1))
-    large = protobuf.EchoReply(message="x" * (channel.MAX_ANSWER_BYTES + 1))
+    large = protobuf.EchoReply(message="x" * (failures.MAX_ANSWER_BYTES + 1))
     for answer, words in ((many, "cannot be read"), (large, "far more than an answer can hold")):
         with serving(ScriptedServer(echo=lambda *_, answer=answer: answer)) as server:
             client = Client(ServerProfile(server.address, TlsMode.PLAIN))

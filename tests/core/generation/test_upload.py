@@ -23,8 +23,7 @@ from drawthings.dt_core.errors import (
 )
 from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.generation.upload import CHUNK_BYTES, WINDOW, UploadPhase, check_name
-from drawthings.dt_core.simulator import Simulator
-from drawthings.dt_core.simulator import service as simulator_server
+from drawthings.dt_core.simulator import Simulator, receiving
 from drawthings.dt_core.simulator.receiving import Failure
 from drawthings.dt_core.wire import protobuf
 
@@ -164,13 +163,13 @@ def test_every_message_carries_the_secret(
     client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secrets: list[str] = []
-    take = simulator_server.Upload.take
+    take = receiving.Upload.take
 
-    def spy(self: simulator_server.Upload, request: object) -> Iterator[object]:
+    def spy(self: receiving.Upload, request: object) -> Iterator[object]:
         secrets.append(request.sharedSecret)  # type: ignore[attr-defined]
         return take(self, request)
 
-    monkeypatch.setattr(simulator_server.Upload, "take", spy)
+    monkeypatch.setattr(receiving.Upload, "take", spy)
     client.upload(a_file(tmp_path, 2 * CHUNK_BYTES)).run()
     assert secrets == ["s3cret"] * 3
 
@@ -204,7 +203,7 @@ def test_what_the_server_refuses_is_told_in_words(
         raise Failure(code, details)
         yield
 
-    monkeypatch.setattr(simulator_server.Upload, "take", fail)
+    monkeypatch.setattr(receiving.Upload, "take", fail)
     with pytest.raises(UploadFailed, match=sentence):
         client.upload(a_file(tmp_path, 1000)).run()
 
@@ -234,9 +233,14 @@ def test_cancel_ends_an_upload_that_waits_for_the_server(
         release.wait(30)
         yield protobuf.UploadResponse(chunkUploadSuccess=True)
 
-    monkeypatch.setattr(simulator_server.Upload, "take", hang)
+    monkeypatch.setattr(receiving.Upload, "take", hang)
     upload = client.upload(a_file(tmp_path, 1000))
-    threading.Thread(target=lambda: arrived.wait(30) and upload.cancel(), daemon=True).start()
+
+    def cancel_it() -> None:
+        if arrived.wait(30):
+            upload.cancel()
+
+    threading.Thread(target=cancel_it, daemon=True).start()
     try:
         with pytest.raises(Cancelled):
             upload.run()

@@ -21,6 +21,7 @@ from drawthings.dt_core.settings.configuration import Configuration, ControlSett
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 SETTINGS = Configuration(
     model="flux_1_dev_q8p.ckpt",
@@ -85,7 +86,9 @@ def test_the_chunks_are_those_that_the_app_writes() -> None:
     exif = Image.open(io.BytesIO(file)).getexif()
     assert dict(exif.get_ifd(0x8769)) == {0xA002: 6, 0xA003: 4}
     assert found[b"eXIf"][:4] == b"MM\0*"
-    texts = Image.open(io.BytesIO(file)).text
+    image = Image.open(io.BytesIO(file))
+    assert isinstance(image, PngImageFile)
+    texts = image.text
     assert (texts["workflow"], texts["prompt"]) == ('{"nodes": []}', "{}")
 
 

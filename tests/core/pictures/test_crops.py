@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from drawthings.dt_core.errors import RequestError
@@ -157,7 +159,7 @@ def test_an_empty_mask_and_a_size_off_the_grid_are_said() -> None:
 def test_many_pictures_go_with_one_mask_or_one_each() -> None:
     pictures = [noise(64, 64, seed) for seed in range(3)]
     masked = [rectangle(64, 64, x, 0, x + 9, 9) for x in (0, 20, 40)]
-    more = {"context": 0, "context_share": 0.0, "feather": 0}
+    more: dict[str, Any] = {"context": 0, "context_share": 0.0, "feather": 0}
     one = crops.crop_all(pictures, masked[:1], Size(64, 64), **more)
     each = crops.crop_all(pictures, masked, Size(64, 64), **more)
     assert [part.left for part in one] == [0, 0, 0]

@@ -95,7 +95,7 @@ def test_every_half_float_becomes_the_number_that_it_is() -> None:
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, MANY // 2, MANY - 1])
 def test_one_value_that_is_not_finite_is_noticed(dtype: type, broken: float, place: int) -> None:
-    values = np.full(MANY, 0.5, dtype)
+    values: np.ndarray = np.full(MANY, 0.5, dtype)
     out = np.empty(MANY, np.float32)
     assert half_floats.to_unit(values, 1, 0, out)
     assert (out == 0.5).all()

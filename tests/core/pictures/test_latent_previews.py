@@ -45,7 +45,8 @@ def one_cell(channels: int, channel: int, value: float) -> np.ndarray:
 
 
 def truncated(levels: np.ndarray) -> np.ndarray:
-    return np.clip(np.trunc(levels), 0, 255)
+    shown: np.ndarray = np.clip(np.trunc(levels), 0, 255)
+    return shown
 
 
 @pytest.mark.parametrize(("family", "channel", "weights", "constant"), FORM_A)

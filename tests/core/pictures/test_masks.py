@@ -21,7 +21,7 @@ def area(*columns: int) -> FloatArray:
 
 def codes(mask: Mask) -> list[int]:
     """The codes of the first row, with their alpha bits."""
-    return masks.to_codes(mask, SIZE, SIZE)[0].tolist()
+    return [int(code) for code in masks.to_codes(mask, SIZE, SIZE)[0]]
 
 
 def test_black_and_white_are_keep_and_repaint() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from drawthings.dt_core.pictures import stack
 from drawthings.dt_core.pictures.stack import Stack, joined
 
 
@@ -70,6 +69,6 @@ def test_where_there_is_no_memory_for_all_there_may_be_for_each(
             raise MemoryError
         return real(shape, dtype)
 
-    monkeypatch.setattr(stack.np, "empty", small)
+    monkeypatch.setattr(np, "empty", small)
     pictures = filled(Stack(257), (4, 6), (4, 6))
     assert [picture[0, 0, 0] for picture in pictures] == [0, 1]

@@ -48,6 +48,6 @@ def test_integers_other_than_bytes_are_no_picture() -> None:
 
 def test_a_mask_is_flat() -> None:
     assert Mask(np.full((2, 3), 255, np.uint8)).coverage == pytest.approx(1)
-    assert Mask(np.zeros((2, 3))).size == Size(3, 2)
+    assert Mask(np.zeros((2, 3), np.float32)).size == Size(3, 2)
     with pytest.raises(RequestError, match=r"\[height, width\]"):
-        Mask(np.zeros((1, 2, 3)))
+        Mask(np.zeros((1, 2, 3), np.float32))

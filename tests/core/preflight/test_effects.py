@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from drawthings.dt_core.models.families import FAMILIES
 from drawthings.dt_core.preflight import effects
-from drawthings.dt_core.preflight.idle import reasons
+from drawthings.dt_core.preflight.idle import NEGATIVE_PROMPT, reasons
 from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.settings.table import NOT_READ, SETTINGS
 from drawthings.dt_core.settings.themes import SWITCHES
@@ -21,7 +21,7 @@ SDXL = "sd_xl_base_1.0_f16.ckpt"
 REFINER = "sd_xl_refiner_1.0_f16.ckpt"
 HIGH_NOISE = "wan_v2.2_a14b_hne_t2v_q6p_svd.ckpt"
 FILES = {"refiner_model", "upscaler"}
-EVERYTHING_ON = {
+EVERYTHING_ON: dict[str, Any] = {
     **{switch: True for switch in SWITCHES.values() if switch not in FILES},
     "speed_up_with_guidance_embed": False,
     "guidance_scale": 5.0,
@@ -140,7 +140,7 @@ def test_guidance_of_1_is_no_reason_to_dim_guidance() -> None:
 def test_distilled_models_read_neither_guidance_nor_negative_prompt(model: str) -> None:
     found = idle(model, guidance_scale=5.0)
     assert "is a distilled model" in found["guidance_scale"]
-    assert found["guidance_scale"] == found[effects.NEGATIVE_PROMPT]
+    assert found["guidance_scale"] == found[NEGATIVE_PROMPT]
 
 
 def test_a_distilling_lora_switches_guidance_off_and_one_that_may_come_says_nothing() -> None:
@@ -157,10 +157,10 @@ def test_a_distilling_lora_switches_guidance_off_and_one_that_may_come_says_noth
 def test_the_speed_up_decides_which_guidance_counts() -> None:
     on = idle(DEV, speed_up_with_guidance_embed=True, guidance_scale=4.0)
     assert on["guidance_embed"] == "Not used while Guidance embed speed-up is on."
-    assert "speed-up is on" in on[effects.NEGATIVE_PROMPT]
+    assert "speed-up is on" in on[NEGATIVE_PROMPT]
     assert "guidance_scale" not in on
     off = idle(DEV, speed_up_with_guidance_embed=False, guidance_scale=4.0)
-    assert not {"guidance_embed", "guidance_scale", effects.NEGATIVE_PROMPT} & off.keys()
+    assert not {"guidance_embed", "guidance_scale", NEGATIVE_PROMPT} & off.keys()
     assert "no embedded guidance" in idle(CHROMA)["speed_up_with_guidance_embed"]
 
 
@@ -188,7 +188,7 @@ def test_what_needs_an_image_or_a_mask_says_so() -> None:
 
 def test_an_image_below_strength_1_leaves_hires_fix_idle() -> None:
     names = {"hires_fix", "hires_fix_start_width", "hires_fix_strength"}
-    on = {key: EVERYTHING_ON[key] for key in EVERYTHING_ON if "hires" in key}
+    on: dict[str, Any] = {key: EVERYTHING_ON[key] for key in EVERYTHING_ON if "hires" in key}
     found = idle(SDXL, connected=("image",), strength=0.5, **on)
     assert {found[name] for name in names} == {
         "It works only without an input image, or with one at strength 1 and no mask."
@@ -198,7 +198,8 @@ def test_an_image_below_strength_1_leaves_hires_fix_idle() -> None:
 
 def test_an_image_that_is_all_noise_is_told() -> None:
     assert "noise" in idle(QWEN, connected=("image",), strength=1.0)["image"]
-    for more in ({"strength": 0.5}, {"strength": 1.0, "color_calibration": 1}):
+    cases: list[dict[str, Any]] = [{"strength": 0.5}, {"strength": 1.0, "color_calibration": 1}]
+    for more in cases:
         assert "image" not in idle(QWEN, connected=("image",), **more)
     edit = "qwen_image_edit_2509_q6p.ckpt"
     assert "image" not in idle(edit, connected=("image",), strength=1.0)
@@ -227,7 +228,7 @@ def test_wan_without_coefficients_has_no_tea_cache() -> None:
 
 
 def test_the_zeroed_first_steps_act_without_guidance() -> None:
-    one = {"guidance_scale": 1.0, "cfg_zero_star": True}
+    one: dict[str, Any] = {"guidance_scale": 1.0, "cfg_zero_star": True}
     assert "cfg_zero_star" not in idle(QWEN, **one, cfg_zero_init_steps=2)
     assert "cfg_zero_star" in idle(QWEN, **one, cfg_zero_init_steps=0)
 
@@ -257,8 +258,8 @@ def test_what_only_a_run_can_tell_is_no_reason() -> None:
 
 
 def test_guidance_1_reads_no_negative_prompt() -> None:
-    assert idle(SDXL, guidance_scale=1.0)[effects.NEGATIVE_PROMPT] == "Guidance is 1."
-    assert effects.NEGATIVE_PROMPT not in idle(SDXL, guidance_scale=7.0)
+    assert idle(SDXL, guidance_scale=1.0)[NEGATIVE_PROMPT] == "Guidance is 1."
+    assert NEGATIVE_PROMPT not in idle(SDXL, guidance_scale=7.0)
 
 
 def test_a_preset_is_recommended_whatever_the_quantization() -> None:

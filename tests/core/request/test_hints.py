@@ -328,7 +328,7 @@ def test_a_model_that_takes_a_map_gets_it_without_a_control(
 
 
 def test_target_blocks_are_those_of_the_models_version(send: Any) -> None:
-    style = {"target_blocks": BlockPreset.STYLE, "picture": grey(0.5)}
+    style: dict[str, Any] = {"target_blocks": BlockPreset.STYLE, "picture": grey(0.5)}
     record = send(Control(IP, **style))
     assert record.configuration["controls"][0].target_blocks == ("up_blocks.1",)
     record = send(Control(IP_XL, **style), model=SDXL)

@@ -113,7 +113,7 @@ def test_an_image_is_cropped_to_the_shape_of_the_result() -> None:
     array[50:150] = 1  # what stays of a square in a 2:1 result
     message = built(GenerationRequest(SMALL, image=Picture(array)))
     sent = blob(message, message.image)
-    assert (sent.shape, sent.dtype) == ((1, 64, 128, 3), np.float16)
+    assert (sent.shape, sent.dtype.name) == ((1, 64, 128, 3), "float16")
     assert sent == pytest.approx(1)
 
 
@@ -123,7 +123,7 @@ def test_a_mask_becomes_codes_of_the_images_crop() -> None:
     request = GenerationRequest(SMALL, image=picture(200, 200), mask=Mask(coverage))
     message = built(request)
     codes = blob(message, message.mask)
-    assert (codes.shape, codes.dtype) == ((64, 128), np.uint8)
+    assert (codes.shape, codes.dtype.name) == ((64, 128), "uint8")
     assert set(np.unique(codes)) == {0, 2}
     assert (codes[:, :60] == 2).all()
     assert (codes[:, 68:] == 0).all()
@@ -180,7 +180,7 @@ def test_a_controls_picture_goes_where_the_server_reads_it(
     assert sent.hintType == hint
     assert sent.tensors[0].weight == 1
     values = blob(message, sent.tensors[0].tensor)
-    assert (values.shape, values.dtype) == ((1, 64, 128, channels), np.float16)
+    assert (values.shape, values.dtype.name) == ((1, 64, 128, channels), "float16")
     assert (values.min(), values.max()) == (low, high)
 
 

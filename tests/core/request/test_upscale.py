@@ -10,6 +10,7 @@ from drawthings.dt_core.models.catalog import Catalog, Model
 from drawthings.dt_core.pictures import pixels
 from drawthings.dt_core.pictures.values import Picture, Size
 from drawthings.dt_core.request import upscale
+from drawthings.dt_core.request.batches import Plan
 from drawthings.dt_core.request.resolved import resolve
 from drawthings.dt_core.request.upscale import Upscaling
 from drawthings.dt_core.settings.configuration import Configuration
@@ -29,7 +30,7 @@ def wish(file: str = "v1.ckpt", **more: object) -> Upscaling:
     return Upscaling(Configuration(model=file), **more)  # type: ignore[arg-type]
 
 
-def planned(pictures: list[Picture], asked: Upscaling, known: Catalog) -> upscale.Plan:
+def planned(pictures: list[Picture], asked: Upscaling, known: Catalog) -> Plan:
     return upscale.plan(pictures, asked, resolve(upscale.first(pictures, asked), known))
 
 

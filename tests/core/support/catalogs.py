@@ -20,8 +20,8 @@ def lora(file: str, version: str, **more: Any) -> dict[str, Any]:
 
 
 def control(file: str, version: str, modifier: str | None, **more: Any) -> dict[str, Any]:
-    row = {"file": file, "name": file.removesuffix(".ckpt"), "version": version}
-    row = {**row, "type": "controlnet", "global_average_pooling": False, **more}
+    named = {"file": file, "name": file.removesuffix(".ckpt"), "version": version}
+    row: dict[str, Any] = {**named, "type": "controlnet", "global_average_pooling": False, **more}
     return row if modifier is None else {**row, "modifier": modifier}
 
 

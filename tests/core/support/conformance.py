@@ -65,7 +65,7 @@ def start(opened: grpc.Channel, case: Row) -> Any:
         iter(messages),
         timeout=60,
         metadata=[tuple(pair) for pair in case.get("metadata", ())],
-        compression=_ENCODINGS.get(case.get("compression")),
+        compression=_ENCODINGS.get(case.get("compression", "")),
     )
 
 

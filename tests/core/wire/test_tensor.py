@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 VECTORS = Path(__file__).parents[2] / "data" / "vectors"
 MANIFEST = json.loads((VECTORS / "manifest.json").read_text("utf-8"))["vectors"]
 # The manifest names the reference encoder's sets of codecs.
-CODECS = {"none": "raw", "zip": "zip", "zip+fpzip": "fpzip"}
+CODECS: dict[str, tensor.Codec] = {"none": "raw", "zip": "zip", "zip+fpzip": "fpzip"}
 DTYPES = ["uint8", "int32", "int64", "float16", "float32", "float64"]
 
 
@@ -34,7 +34,7 @@ def _no_children_afterwards() -> Any:
 
 
 def by_name(vector: dict[str, Any]) -> str:
-    return vector["name"]
+    return str(vector["name"])
 
 
 def header(
@@ -137,7 +137,7 @@ def test_the_worked_example_has_the_hash_that_addresses_it() -> None:
     grain=st.sampled_from([1, 5, 100]),
 )
 def test_any_array_comes_back_bit_for_bit(
-    shape: list[int], dtype: str, codec: str, seed: int, grain: int
+    shape: list[int], dtype: str, codec: tensor.Codec, seed: int, grain: int
 ) -> None:
     random = np.random.default_rng(seed)
     array = random.integers(0, grain, shape).astype(dtype)
@@ -252,7 +252,7 @@ def test_a_missing_fpzip_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), codec=st.sampled_from(["raw", "zip"]))
-def test_mutated_tensors_give_an_array_or_a_tensor_error(data: Any, codec: str) -> None:
+def test_mutated_tensors_give_an_array_or_a_tensor_error(data: Any, codec: tensor.Codec) -> None:
     wire = bytearray(encode(np.zeros((8, 8), np.uint8), codec))
     for _ in range(data.draw(st.integers(1, 4))):
         wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))

@@ -15,7 +15,7 @@ from drawthings.nodes import gather
 from drawthings.nodes.exchange.official.our_nodes import AFTER, shapes
 from drawthings.nodes.node_list import NODES
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "official"
+DATA = Path(__file__).resolve().parents[2] / "data" / "official"
 CLASSES = {node.define_schema().node_id: node for node in NODES}
 
 # docs: the official sampler's widgets, and the settings that they are.

@@ -301,7 +301,7 @@ class Canvas:
         )
         return names
 
-    def choose(self, kind: str, name: str, value: str) -> None:
+    def choose(self, kind: str, name: str, value: str | float) -> None:
         """Choose a value in a widget of a node, as the front end's own menus do it."""
         self.page.evaluate(
             """([kind, name, value]) => {
