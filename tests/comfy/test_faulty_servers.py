@@ -74,6 +74,9 @@ def test_a_fault_is_one_sentence_and_the_next_prompt_runs(
     assert len(result.error.splitlines()) == 1
     (event,) = result.of_kind("execution_error")
     assert event.data["node_id"] == "sampler"
+    (told,) = result.of_kind("drawthingsnodes.failure")  # what our page translates
+    assert told.data["node"] == "sampler"
+    assert told.data["error"] == told.data["error_text"]["text"] == result.error.strip()
     faulty.secret = ""
     after = run(client, faulty)
     assert after.outcome == "success", after.error
@@ -90,6 +93,8 @@ def test_frames_that_arrived_are_saved_with_a_warning(
     assert len(result.files("save")) == 3
     (note,) = result.history["outputs"]["sampler"]["drawthings_notes"]
     assert note.startswith("Only 3 picture(s) arrived.")
+    (text,) = result.history["outputs"]["sampler"]["drawthings_note_texts"]
+    assert (text["key"], text["values"]["count"], text["text"]) == ("only_arrived", 3, note)
     assert len(run(client, faulty, model=VIDEO).files("save")) > 3
 
 

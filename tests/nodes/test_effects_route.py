@@ -37,6 +37,15 @@ def test_widget_values_count_as_the_widgets_have_them() -> None:
     assert "refiner_start" not in ask({"refiner_model": "sd_xl_refiner_1.0_f16.ckpt"})
 
 
+def test_beside_each_reason_stands_its_text() -> None:
+    answer = effects.idle({"server": None, "model": SDXL, "layers": [{"sampler": "DDIM"}]})
+
+    assert answer["idle"].keys() == answer["idle_texts"].keys()
+    text = answer["idle_texts"]["stochastic_sampling_gamma"]
+    assert text["text"] == answer["idle"]["stochastic_sampling_gamma"]
+    assert (text["key"], text["values"]["why"]["key"]) == ("reason_alone", "only_tcd")
+
+
 def test_a_later_layer_counts() -> None:
     assert "stochastic_sampling_gamma" not in ask({"sampler": "DDIM"}, {"sampler": "TCD"})
     assert "stochastic_sampling_gamma" in ask({"sampler": "TCD"}, {"sampler": "DDIM"})

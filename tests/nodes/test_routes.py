@@ -77,6 +77,9 @@ def test_a_page_without_our_header_gets_nothing(route: str) -> None:
     status, answer = asked(route, {}, {"Content-Type": "application/json"})
     assert status == 403
     assert HEADER in answer["error"]
+    assert answer["error_text"] == {
+        "key": "header_missing", "values": {"header": HEADER}, "text": answer["error"],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 // Calls the pack's own routes. The header tells them that it is our page that asks.
 import { api } from '../../../scripts/api.js'
 import { sentenceOf } from './sentences.mjs'
+import { t } from './text.mjs'
 
 const PREFIX = '/drawthingsnodes'
 const HEADERS = { 'X-Draw-Things-Nodes': '1' }
@@ -39,7 +40,7 @@ async function post(route, request) {
   try {
     return await api.fetchApi(PREFIX + route, { method: 'POST', ...request })
   } catch (error) {
-    throw new BackendError(`ComfyUI does not answer: ${error}`, 'Away', 0)
+    throw new BackendError(`${t('status.away')}: ${error}`, 'Away', 0)
   }
 }
 
