@@ -15,8 +15,8 @@ from ..errors import SettingsError
 from ..request import seeds
 from ..request.parts import Control, Lora
 from ..settings.choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
-from ..settings.configuration import DEFAULTS, Configuration
-from ..settings.table import UNIT_PX, setting
+from ..settings.configuration import DEFAULTS, Configuration, ControlSettings
+from ..settings.table import CONTROL_SETTINGS, UNIT_PX, setting
 from .media import PictureLike, as_picture
 from .telling import warn
 
@@ -82,18 +82,10 @@ class ControlNetConfig:
                 f"no_prompt of the control {self.file!r} has no effect: the server does not "
                 "read it.",
             )
-        return Control(
-            file=self.file,
-            weight=float(self.weight),
-            start=float(self.guidance_start),
-            end=float(self.guidance_end),
-            mode=ControlMode.from_label(int(self.control_mode)),
-            input_type=ControlInputType.from_label(int(self.input_override)),
-            picture=None if self.image is None else as_picture(self.image),
-            down_sampling_rate=float(self.down_sampling_rate),
-            global_average_pooling=self.global_average_pooling,
-            target_blocks=tuple(self.target_blocks or ()),
-        )
+        values = {row.name: getattr(self, row.name) for row in CONTROL_SETTINGS}
+        values["target_blocks"] = tuple(self.target_blocks or ())
+        picture = None if self.image is None else as_picture(self.image)
+        return Control.of(ControlSettings(**values), picture)
 
 
 @dataclass(slots=True)

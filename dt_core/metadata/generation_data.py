@@ -57,6 +57,10 @@ _SIZES = {
     "negative_original_size": ("negative_original_image_width", "negative_original_image_height"),
 }
 _LISTS = ("lora", "control")
+# The other four fields of a control are in the whole of the settings.
+_CONTROL_KEYS = (
+    "file", "weight", "guidance_start", "guidance_end", "no_prompt", "global_average_pooling",
+)  # fmt: skip
 _FLAT = {PROMPT, NEGATIVE, WHOLE, "sampler", "seed_mode", *_PLAIN, *_SIZES, *_LISTS}
 _ONLY_FLAT = {PROMPT, NEGATIVE, "scale", "size", "lora", "control"}
 
@@ -109,15 +113,7 @@ def to_json(generation: Generation) -> dict[str, Any]:
         for row in settings["loras"]
     ]
     data["control"] = [
-        {
-            "file": row.file,
-            "weight": row.weight,
-            "guidance_start": row.guidance_start,
-            "guidance_end": row.guidance_end,
-            "no_prompt": row.no_prompt,
-            "global_average_pooling": row.global_average_pooling,
-        }
-        for row in settings["controls"]
+        {name: getattr(row, name) for name in _CONTROL_KEYS} for row in settings["controls"]
     ]
     whole = app_json.to_json(settings, complete=True)
     if "seed" not in settings:
@@ -203,14 +199,7 @@ def _lora(row: Mapping[str, Any]) -> LoraSettings:
 
 
 def _control(row: Mapping[str, Any]) -> ControlSettings:
-    return ControlSettings(
-        row.get("file", ""),
-        weight=row.get("weight", 1.0),
-        guidance_start=row.get("guidance_start", 0.0),
-        guidance_end=row.get("guidance_end", 1.0),
-        no_prompt=row.get("no_prompt", False),
-        global_average_pooling=row.get("global_average_pooling", True),
-    )
+    return ControlSettings(**{"file": "", **{k: row[k] for k in _CONTROL_KEYS if k in row}})
 
 
 # Words of a name, and the samplers for them: plain, substep, trailing, AYS.

@@ -159,10 +159,15 @@ def weights_of(file: str) -> str:
     return found[1] if found else ""
 
 
+def without_weights(file: str) -> str:
+    """A file's name without how its weights are stored: the same for all that differ in that."""
+    return _WEIGHTS.sub("", file)
+
+
 def family_of_file(file: str) -> Family | None:
     """The family of a well-known official file, whatever its quantization; else None."""
-    stem = _WEIGHTS.sub("", file)
+    stem = without_weights(file)
     for row in FAMILIES.values():
-        if any(_WEIGHTS.sub("", preset.model) == stem for preset in row.presets):
+        if any(without_weights(preset.model) == stem for preset in row.presets):
             return row
     return None

@@ -6,7 +6,6 @@ Nothing is said where the model's family is unknown.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.families import Family, Preset
+from ..models.families import Family, Preset, without_weights
 from ..pictures.values import Mask, Picture
 from ..request.parts import Lora, Reference
 from ..request.resolved import GenerationRequest, Resolved, resolve
@@ -32,7 +31,6 @@ INPUTS = (NEGATIVE_PROMPT, IMAGE, MASK, REFERENCE, CONTROL, LORA)
 
 _OF_SAMPLER = ("steps", "guidance_scale", "sampler", "start_width", "start_height")
 _OF_OPTIONS = ("num_frames", "refiner_model", "refiner_start")
-_WEIGHTS = re.compile(r"_(q\d+p|bf16|f16|fp16)(_svd)?\.ckpt$")
 _DOT = Picture(np.zeros((1, 1, 3), np.float32))  # stands for any picture
 _PATCH = Mask(np.ones((1, 1), np.float32))  # stands for any mask
 
@@ -100,8 +98,10 @@ def recommended(at: Resolved) -> Recommendation | None:
         settings.setdefault("start_height", side)
     if family.frames_rule is not None and len(family.frames_rule.typical) == 1:
         settings.setdefault("num_frames", family.frames_rule.typical[0])
-    used = {_stem(lora.file) for lora in at.loras}
-    missing = [file for file in preset.lora_files if _stem(file) not in used] if preset else []
+    used = {without_weights(lora.file) for lora in at.loras}
+    missing = (
+        [file for file in preset.lora_files if without_weights(file) not in used] if preset else []
+    )
     notes = [_WITH_LORA(file=file) for file in missing]
     refiner = _refiner_of(settings, at)
     if refiner is not None:
@@ -127,12 +127,12 @@ def _counting(settings: Mapping[str, Any], at: Resolved) -> dict[str, Any]:
 
 def _preset_of(at: Resolved, family: Family) -> Preset | None:
     """Made for the model and most of the LoRAs; of several the one that hurries least."""
-    model = _stem(str(at.settings["model"] or ""))
-    used = {_stem(lora.file) for lora in at.loras if lora.weight}
-    fitting = [row for row in family.presets if _stem(row.model) == model]
+    model = without_weights(str(at.settings["model"] or ""))
+    used = {without_weights(lora.file) for lora in at.loras if lora.weight}
+    fitting = [row for row in family.presets if without_weights(row.model) == model]
 
     def rank(row: Preset) -> tuple[int, int, float]:
-        wanted = {_stem(file) for file in row.lora_files}
+        wanted = {without_weights(file) for file in row.lora_files}
         return -len(wanted & used), len(wanted - used), -row.settings.get("steps", 0)
 
     return min(fitting, key=rank, default=None)
@@ -160,9 +160,9 @@ def _refiner_of(settings: Mapping[str, Any], at: Resolved) -> str | None:
     wanted = str(described or settings["refiner_model"])
     if at.catalog is None or not facts.lacks(at, wanted):
         return wanted
-    same = (row.file for row in at.catalog.models if _stem(row.file) == _stem(wanted))
+    same = (
+        row.file
+        for row in at.catalog.models
+        if without_weights(row.file) == without_weights(wanted)
+    )
     return next((file for file in same if not facts.lacks(at, file)), wanted)
-
-
-def _stem(file: str) -> str:
-    return _WEIGHTS.sub("", file)

@@ -9,6 +9,8 @@ from enum import Enum
 from ..connection.profile import ServerProfile
 from ..pictures.values import Picture
 from ..settings.choices import ControlInputType, ControlMode, LoraMode
+from ..settings.configuration import ControlSettings
+from ..settings.table import CONTROL_SETTINGS
 from ..text import Template, Text
 
 _PICTURE = Template("picture_number", "Picture {number}: {name}")
@@ -84,10 +86,37 @@ class Control:
     more_pictures: tuple[Picture, ...] = ()
     invert: bool = False
 
+    @classmethod
+    def of(cls, row: ControlSettings, picture: Picture | None = None) -> Control:
+        """The same from a configuration, which has no picture."""
+        return cls(
+            picture=picture, **{ours: getattr(row, theirs) for theirs, ours in _SHARED.items()}
+        )
+
+    def settings(self, version: str) -> ControlSettings:
+        """What a configuration holds of it, for a model of that version."""
+        values = {theirs: getattr(self, ours) for theirs, ours in _SHARED.items()}
+        return ControlSettings(**{**values, "target_blocks": self.blocks(version)})
+
     def blocks(self, version: str) -> tuple[str, ...]:
         """The names of the target blocks in a model of that version."""
         chosen = self.target_blocks
         return chosen.blocks(version) if isinstance(chosen, BlockPreset) else chosen
+
+
+# The rows of CONTROL_SETTINGS that a control has, and what they are called there.
+_RENAMED = {
+    "guidance_start": "start",
+    "guidance_end": "end",
+    "control_mode": "mode",
+    "input_override": "input_type",
+}
+_UNREAD = {"no_prompt"}  # by the server
+_SHARED = {
+    row.name: _RENAMED.get(row.name, row.name)
+    for row in CONTROL_SETTINGS
+    if row.name not in _UNREAD
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..models.catalog import Catalog, Model
 from ..models.families import Family, family_of_file
 from ..pictures.values import Mask, Picture, Size
-from ..settings.configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings
+from ..settings.configuration import DEFAULTS, Configuration, LoraSettings
 from .parts import Control, Lora, Reference
 
 UNDESCRIBED_WEIGHT = 0.6  # of a LoRA that the server does not describe (docs/protocol.md 2.5)
@@ -102,7 +102,7 @@ def resolve(request: GenerationRequest, catalog: Catalog | None = None) -> Resol
         loras.append(LoraSettings(known.file if known else lora.file, weight, lora.mode))
     family = model.family if model else family_of_file(request.model)
     version = model.version if model else family.version if family else ""
-    controls = [_control_of(row) for row in settings["controls"]]
+    controls = [Control.of(row) for row in settings["controls"]]
     for control in request.controls:
         if not control.file:  # its picture is a hint, and nothing else
             continue
@@ -112,7 +112,7 @@ def resolve(request: GenerationRequest, catalog: Catalog | None = None) -> Resol
     if request.mask is not None and request.mask.soft:
         settings = settings.replace(mask_blur=0.0)  # else the server pastes with a seam of its own
     settings = settings.replace(
-        loras=tuple(loras), controls=tuple(_settings_of(control, version) for control in controls)
+        loras=tuple(loras), controls=tuple(control.settings(version) for control in controls)
     )
     return Resolved(
         request=request,
@@ -122,32 +122,4 @@ def resolve(request: GenerationRequest, catalog: Catalog | None = None) -> Resol
         loras=tuple(loras),
         controls=tuple(controls),
         catalog=catalog,
-    )
-
-
-def _control_of(row: ControlSettings) -> Control:
-    return Control(
-        file=row.file,
-        weight=row.weight,
-        start=row.guidance_start,
-        end=row.guidance_end,
-        mode=row.control_mode,
-        input_type=row.input_override,
-        down_sampling_rate=row.down_sampling_rate,
-        global_average_pooling=row.global_average_pooling,
-        target_blocks=row.target_blocks,
-    )
-
-
-def _settings_of(control: Control, version: str) -> ControlSettings:
-    return ControlSettings(
-        file=control.file,
-        weight=control.weight,
-        guidance_start=control.start,
-        guidance_end=control.end,
-        control_mode=control.mode,
-        input_override=control.input_type,
-        down_sampling_rate=control.down_sampling_rate,
-        global_average_pooling=control.global_average_pooling,
-        target_blocks=control.blocks(version),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from typing import Any
@@ -23,7 +24,8 @@ from drawthings.dt_core.settings.choices import (
     Sampler,
     SeedMode,
 )
-from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.settings.configuration import Configuration, ControlSettings
+from drawthings.dt_core.settings.table import CONTROL_SETTINGS
 from drawthings.dt_core.wire import tensor
 
 SMALL = Configuration(model="flux.ckpt", start_width=128, start_height=64)
@@ -244,3 +246,18 @@ def test_without_a_catalogue_nothing_is_described_and_the_family_is_guessed() ->
     assert resolved.family is not None
     assert resolved.family.version == "flux1"
     assert json.loads(build(resolved).override.models) == []
+
+
+def test_a_control_and_its_settings_are_told_apart_by_no_field_but_the_unread_one() -> None:
+    told = ControlSettings(
+        "c.ckpt", 0.7, 0.1, 0.9, True, False, 2.0, ControlMode.PROMPT, ("up",),
+        ControlInputType.DEPTH,
+    )  # fmt: skip
+    control = Control.of(told)
+
+    assert control.settings("v1") == dataclasses.replace(told, no_prompt=False)
+    assert (control.start, control.end) == (0.1, 0.9)
+    assert (control.mode, control.input_type) == (ControlMode.PROMPT, ControlInputType.DEPTH)
+    defaults = {row.name: row.default for row in CONTROL_SETTINGS}
+    assert dataclasses.asdict(ControlSettings("")) == defaults
+    assert Control("").settings("") == ControlSettings("") == ControlSettings(**defaults)
