@@ -63,17 +63,23 @@ def _input(entry: Any) -> dict[str, Any]:
 def sentences() -> dict[str, str]:
     """The English of every template that our page may show, by key."""
     for name in ("dt_core", "nodes"):
-        package = importlib.import_module(f"drawthings.{name}")
-        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
-            _, package_name, room, *_ = [*module.name.split("."), ""]
-            elsewhere = package_name == "dt_core" and room in _ELSEWHERE
-            if not elsewhere and not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+        _load(importlib.import_module(f"drawthings.{name}"))
     from drawthings.dt_core.text import TEMPLATES
     from drawthings.nodes.exchange.official import our_nodes
 
     our_nodes.shapes()  # makes the nodes' titles
     return {key: template.english for key, template in TEMPLATES.items()}
+
+
+def _load(package: types.ModuleType) -> None:
+    """Import all that is in a package, but for what no page shows."""
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if found.name.removeprefix("drawthings.dt_core.") in _ELSEWHERE:
+            continue
+        if not found.name.endswith("__main__"):
+            module = importlib.import_module(found.name)
+            if found.ispkg:
+                _load(module)
 
 
 def read() -> list[dict[str, Any]]:
