@@ -42,7 +42,7 @@ def english(nodes: list[dict[str, Any]], templates: Mapping[str, str]) -> dict[s
     return {
         "nodeDefs": {node["id"]: _node(node) for node in nodes},
         "main": {
-            SECTION: {**dict(_texts()), SENTENCES: dict(templates)},
+            SECTION: {**dict(_texts()), SENTENCES: dict(sorted(templates.items()))},
             "settingsCategories": {name: name for name in sorted(set(_categories()))},
         },
         "settings": dict(_settings()),
