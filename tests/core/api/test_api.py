@@ -28,25 +28,10 @@ from drawthings.dt_core import (
     latent_info,
     metadata,
 )
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import TlsMode
 from drawthings.dt_core.simulator import Simulator
 from scripted import make_certificate
 from scripts import FLUX, MODEL, config, connect, last, opened
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("DRAWTHINGS_SERVER", "DRAWTHINGS_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    channel.close_all()
-
-
-@pytest.fixture
-def server() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
 
 
 @pytest.fixture

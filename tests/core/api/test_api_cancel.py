@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from drawthings.dt_core import AsyncDrawThingsClient, GenerationProgress
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.simulator import Simulator
 from scripts import config, connect
-
-
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 def is_second_step(event: object) -> bool:

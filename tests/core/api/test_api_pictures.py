@@ -25,26 +25,11 @@ from drawthings.dt_core import (
 )
 from drawthings.dt_core.api.arguments import Asked
 from drawthings.dt_core.api.running import Work
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Script
 from drawthings.dt_core.wire import tensor
 from PIL import Image
 from scripts import FLUX, KONTEXT, config, connect, last, red
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("DRAWTHINGS_SERVER", "DRAWTHINGS_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    channel.close_all()
-
-
-@pytest.fixture
-def server() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
 
 
 @pytest.fixture

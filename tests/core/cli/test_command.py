@@ -24,14 +24,6 @@ from PIL import Image
 from scripted import ScriptedServer, make_certificate, serving
 
 
-@pytest.fixture(autouse=True)
-def _no_server_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("DRAWTHINGS_SERVER", "DRAWTHINGS_SECRET"):
-        monkeypatch.delenv(name, raising=False)
-    yield
-    channel.close_all()
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[Simulator]:
     with Simulator() as running:

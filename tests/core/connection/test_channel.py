@@ -30,12 +30,6 @@ from drawthings.dt_core.simulator import Simulator
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
 
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
-
-
 @pytest.fixture(scope="module")
 def like_stock() -> Certificate:
     return make_certificate(ips=("127.0.0.1", "0.0.0.0"))

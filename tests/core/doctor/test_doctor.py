@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from drawthings.dt_core.cli.main import main
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.doctor.examination import CHECKS, examine
 from drawthings.dt_core.doctor.verdicts import Outcome, Verdict
@@ -21,12 +20,6 @@ from drawthings.dt_core.simulator.faults import Fault, Script
 SECRET = "s3cret-of-this-test"
 FILM = "ltx_2_19b_distilled_q8p.ckpt"
 EDIT = "flux_1_kontext_dev_q5p.ckpt"
-
-
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 def found(server: Simulator, model: str = "", **options: Any) -> dict[str, Verdict]:
@@ -49,9 +42,8 @@ def test_everything_passes_on_the_simulator(tls: bool) -> None:
     assert verdicts["security"].figures["trust"] == ("own" if tls else "none")
 
 
-def test_films_with_sound_and_edit_models_have_checks_of_their_own() -> None:
-    with Simulator() as server:
-        film, edit = found(server, FILM), found(server, EDIT)
+def test_films_with_sound_and_edit_models_have_checks_of_their_own(server: Simulator) -> None:
+    film, edit = found(server, FILM), found(server, EDIT)
 
     assert film["film"].figures == {"frames": 9, "sound": True}
     assert edit["references"].outcome is Outcome.PASSED
@@ -85,16 +77,17 @@ def test_what_builds_on_a_failed_picture_is_left_out_not_called_wrong() -> None:
     assert verdicts["same_seed"].outcome is Outcome.NOT_APPLICABLE
 
 
-def test_nothing_is_generated_without_leave_and_the_question_names_the_model() -> None:
+def test_nothing_is_generated_without_leave_and_the_question_names_the_model(
+    server: Simulator,
+) -> None:
     asked: list[str] = []
 
     def refuse(question: object) -> bool:
         asked.append(str(question))
         return False
 
-    with Simulator() as server:
-        verdicts = found(server, may_generate=refuse)
-        assert server.requests == ()
+    verdicts = found(server, may_generate=refuse)
+    assert server.requests == ()
 
     assert len(asked) == 1
     assert "stable-diffusion" in asked[0] or ".ckpt" in asked[0]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
@@ -40,12 +38,6 @@ from scripted import ScriptedServer, make_certificate, serving
 SETTINGS = Configuration(
     model="z_image_turbo_1.0_q6p.ckpt", start_width=128, start_height=128, steps=4, seed=7
 )
-
-
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 def connect(server: Simulator, secret: str | None = None) -> Client:
@@ -81,9 +73,8 @@ def test_the_same_picture_arrives_over_every_kind_of_connection(
     assert np.array_equal(picture, expected)
 
 
-def test_the_events_of_a_generation_tell_its_whole_story() -> None:
-    with Simulator() as server:
-        events = list(connect(server).generate(GenerationRequest(SETTINGS, prompt="x")))
+def test_the_events_of_a_generation_tell_its_whole_story(server: Simulator) -> None:
+    events = list(connect(server).generate(GenerationRequest(SETTINGS, prompt="x")))
     kinds = [type(event) for event in events]
     assert kinds[0] is Started
     assert kinds[-2:] == [DownloadSize, ImageReceived]
@@ -98,12 +89,11 @@ def test_the_events_of_a_generation_tell_its_whole_story() -> None:
     assert rgb.shape == (1, 16, 16, 3)
 
 
-def test_the_catalogue_is_asked_once_for_several_generations() -> None:
-    with Simulator() as server:
-        client = connect(server)
-        for seed in (1, 2, 3):
-            list(client.generate(GenerationRequest(SETTINGS.replace(seed=seed))))
-        assert server.echo_count == 1
+def test_the_catalogue_is_asked_once_for_several_generations(server: Simulator) -> None:
+    client = connect(server)
+    for seed in (1, 2, 3):
+        list(client.generate(GenerationRequest(SETTINGS.replace(seed=seed))))
+    assert server.echo_count == 1
 
 
 def test_what_was_asked_arrives_at_the_server() -> None:
@@ -126,21 +116,19 @@ def test_what_was_asked_arrives_at_the_server() -> None:
     assert set(np.unique(record.mask[64:])) == {0}
 
 
-def test_a_batch_arrives_in_order_and_differs() -> None:
+def test_a_batch_arrives_in_order_and_differs(server: Simulator) -> None:
     request = GenerationRequest(SETTINGS.replace(batch_size=3))
-    with Simulator() as server:
-        arrived = pictures(list(connect(server).generate(request)))
+    arrived = pictures(list(connect(server).generate(request)))
     assert len(arrived) == 3
     assert not np.array_equal(arrived[0], arrived[1])
 
 
-def test_a_film_with_sound_arrives_as_frames_and_one_sound() -> None:
+def test_a_film_with_sound_arrives_as_frames_and_one_sound(server: Simulator) -> None:
     file = next(preset.model for preset in FAMILIES["ltx2.3"].presets)
     request = GenerationRequest(
         SETTINGS.replace(model=file, num_frames=9, start_width=64, start_height=64)
     )
-    with Simulator() as server:
-        events = list(connect(server).generate(request))
+    events = list(connect(server).generate(request))
     assert len(pictures(events)) == 9
     (sound,) = [event.samples for event in events if isinstance(event, AudioReceived)]
     assert sound.shape[0] == 2
@@ -176,10 +164,9 @@ def test_without_model_browsing_files_are_asked_for() -> None:
             list(client.generate(GenerationRequest(SETTINGS.replace(model="nowhere.ckpt"))))
 
 
-def test_files_are_found_in_the_order_of_the_question() -> None:
-    with Simulator() as server:
-        found = connect(server).files_exist(["nowhere.ckpt", "z_image_turbo_1.0_q6p.ckpt"])
-        (hashed,) = connect(server).files_exist(["z_image_turbo_1.0_q6p.ckpt"], hashes=True)
+def test_files_are_found_in_the_order_of_the_question(server: Simulator) -> None:
+    found = connect(server).files_exist(["nowhere.ckpt", "z_image_turbo_1.0_q6p.ckpt"])
+    (hashed,) = connect(server).files_exist(["z_image_turbo_1.0_q6p.ckpt"], hashes=True)
     assert [status.exists for status in found] == [False, True]
     assert found[1].sha256 is None
     assert hashed.sha256 is not None
@@ -232,33 +219,31 @@ def test_a_server_too_busy_for_echo_is_used_without_a_catalogue() -> None:
         assert len(pictures(list(waiting))) == 1
 
 
-def test_the_async_face_gives_the_same() -> None:
+def test_the_async_face_gives_the_same(server: Simulator) -> None:
     async def run(address: str) -> tuple[int, int]:
         client = AsyncClient(ServerProfile(address, TlsMode.PLAIN))
         catalog = await client.catalog()
         events = [event async for event in client.generate(GenerationRequest(SETTINGS))]
         return len(catalog.models), len(pictures(events))
 
-    with Simulator() as server:
-        models, count = asyncio.run(run(server.address))
+    models, count = asyncio.run(run(server.address))
     assert models >= len(FAMILIES)
     assert count == 1
 
 
-def test_many_threads_share_one_client() -> None:
-    with Simulator() as server:
-        client = connect(server)
-        results: dict[int, int] = {}
+def test_many_threads_share_one_client(server: Simulator) -> None:
+    client = connect(server)
+    results: dict[int, int] = {}
 
-        def work(seed: int) -> None:
-            events = list(client.generate(GenerationRequest(SETTINGS.replace(seed=seed))))
-            results[seed] = len(pictures(events))
+    def work(seed: int) -> None:
+        events = list(client.generate(GenerationRequest(SETTINGS.replace(seed=seed))))
+        results[seed] = len(pictures(events))
 
-        threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
     assert results == dict.fromkeys(range(4), 1)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import Cancelled, GenerationFailed, TensorError
 from drawthings.dt_core.generation.client import Client
@@ -28,9 +27,8 @@ Response = protobuf.ImageGenerationResponse
 
 
 @pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
+def _no_children_afterwards() -> Iterator[None]:
     yield
-    channel.close_all()
     fpzip_pool.shutdown()
 
 

@@ -76,11 +76,6 @@ def server(running: Simulator) -> Iterator[Simulator]:
     channel.close_all()
 
 
-@pytest.fixture
-def client(server: Simulator) -> Client:
-    return Client(ServerProfile(server.address), secret=SECRET)
-
-
 def script(server: Simulator) -> Script:
     assert server.faults is not None
     return server.faults

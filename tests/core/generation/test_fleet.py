@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
@@ -37,12 +36,6 @@ SETTINGS = Configuration(
     seed=7,
 )
 PATIENCE_S = 20
-
-
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 def clients(*addresses: str) -> list[Client]:

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-from drawthings.dt_core.connection import channel, failures
+from drawthings.dt_core.connection import failures
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     Cancelled,
@@ -47,12 +47,6 @@ REQUEST = GenerationRequest(
 )
 Response = protobuf.ImageGenerationResponse
 Signpost = protobuf.ImageGenerationSignpostProto
-
-
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 def picture(value: float = 0.5, size: int = 8, channels: int = 3) -> bytes:

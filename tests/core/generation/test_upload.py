@@ -11,7 +11,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import (
     Cancelled,
@@ -30,21 +29,10 @@ from drawthings.dt_core.wire import protobuf
 NAME = "my_style_lora_f16.ckpt"
 
 
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
-
-
 @pytest.fixture
 def server() -> Iterator[Simulator]:
     with Simulator(secret="s3cret") as running:
         yield running
-
-
-@pytest.fixture
-def client(server: Simulator) -> Client:
-    return Client(ServerProfile(server.address), secret="s3cret")
 
 
 def a_file(folder: Path, size: int, name: str = NAME) -> Path:

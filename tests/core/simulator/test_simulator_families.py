@@ -24,12 +24,6 @@ IMAGE = {"image": raw(picture(128, 128))}
 NEEDS_IMAGE = {"svd_i2v", "seedvr2_3b", "seedvr2_7b", "longcat_video_avatar_v1.5"}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
-
-
 def previews(replies: list[Any]) -> list[Any]:
     return [tensor.decode(r.previewImage) for r in replies if r.HasField("previewImage")]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -13,12 +12,6 @@ from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.schedule import start_step
 from drawthings.dt_core.wire import protobuf, tensor
 from simulator_wire import blobs, codes, generate, hint, images, picture, plan, raw, signposts
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
 
 
 def sampling(last: int, arm: str = "sampling") -> list[str]:

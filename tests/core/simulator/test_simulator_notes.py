@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -108,12 +107,6 @@ NOTED: dict[str, tuple[dict[str, Any], str]] = {
     "seed_mode left out": ({"seed_mode": None}, "seed_mode 0"),
     "a DDPM sampler on a flow model": ({"sampler": 0}, "does not suit"),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
 
 
 @pytest.mark.parametrize(("fields", "note"), NOTED.values(), ids=NOTED.keys())

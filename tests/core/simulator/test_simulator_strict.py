@@ -6,7 +6,6 @@ import contextlib
 import json
 import struct
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -239,12 +238,6 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "controls": control("controlnet_depth", guidance_start=0.9, guidance_end=0.1),
     },
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
 
 
 @pytest.mark.parametrize(("fields", "reason"), REFUSED.values(), ids=REFUSED.keys())
