@@ -49,8 +49,9 @@ class Remedy(Enum):
         "remedy_store_secret", "Set the environment variable {variable}, or add it to {file}."
     )
     STORE_SERVER_FIRST = Template(
-        "remedy_store_server_first", "Store this server first, with its secret."
+        "remedy_store_server_first", "Store this server first, with the secret that it is to have."
     )
+    CHOOSE_STORED_SERVER = Template("remedy_choose_stored", "Choose the stored server instead.")
     INSTALL_CRYPTOGRAPHY = Template(
         "remedy_install_cryptography",
         "Install it (pip install cryptography), give a certificate of your own, or do without TLS.",

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..dt_core.connection.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
 from .host import compat, sockets
 from .running import reporting
-from .servers import stored
+from .servers import secret_homes, stored
 
 AS_ABOVE = "as above"
 
@@ -102,7 +102,7 @@ class DTServer(io.ComfyNode):
             profile = ServerProfile(
                 address, TlsMode(tls), secret_name.strip(), fingerprint, ca_file.strip()
             )
-            return io.NodeOutput(stored.keep_secret_home(profile))
+            return io.NodeOutput(secret_homes.checked(profile))
 
     @classmethod
     def fingerprint_inputs(cls, saved_server: str = AS_ABOVE, **_inputs: object) -> str:

@@ -53,6 +53,8 @@ class TlsMode(Enum):
     """TLS with a certificate that the authority in `ca_file` signed."""
 
 
+# From what anybody may read to what only the server of before can.
+_SAFETY = (TlsMode.PLAIN, TlsMode.AUTOMATIC, TlsMode.TLS)
 _SCHEMES = {"tls": TlsMode.TLS, "plain": TlsMode.PLAIN}
 
 
@@ -125,6 +127,20 @@ class ServerProfile:
         """The server at one of the addresses that the host name stands for."""
         name = self.certificate_name or self.address
         return replace(self, address=_spelled(ip, self.port), certificate_name=name)
+
+    def is_as_safe_as(self, other: ServerProfile) -> bool:
+        """Whether a secret that may go to a server as `other` says may also go as this one says.
+
+        A pinned certificate or an authority of its own is another matter than that of before.
+        """
+        same_pin = self.fingerprint == other.fingerprint
+        if self.tls is other.tls and same_pin:
+            return self.tls is not TlsMode.AUTHORITY or self.ca_file == other.ca_file
+        if not same_pin or other.tls not in _SAFETY:
+            return False
+        if self.tls not in _SAFETY:
+            return self.tls is TlsMode.SYSTEM and not other.fingerprint
+        return _SAFETY.index(self.tls) >= _SAFETY.index(other.tls)
 
     @property
     def host_is_address(self) -> bool:

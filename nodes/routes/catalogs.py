@@ -16,6 +16,7 @@ from ...dt_core.errors import (
     NoAnswer,
     SecretRejected,
     ServerUnreachable,
+    SettingsError,
     TlsMismatch,
     TrustError,
 )
@@ -24,7 +25,7 @@ from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import family
 from ...dt_core.text import Template
 from ..host import sentences
-from ..servers import clients, lists, stored
+from ..servers import clients, kept, lists, secret_homes, stored
 from .guard import Body, UnknownServer, json_route
 from .permitted import profile_of
 
@@ -64,11 +65,13 @@ def status(body: Body) -> Any:
         return _failed(error, "", "")
     name = next((s.name for s in stored.current().stored if s.profile == profile), "")
     try:
-        secret = clients.secrets().lookup(profile.secret_name)
+        secret = secret_homes.secret_for(profile)
     except SecretRejected as error:
         return _failed(error, name, profile.address, "secret_not_stored")
+    except SettingsError as error:
+        return _failed(error, name, profile.address, "unknown_server")
     # A client of its own: a short patience that no running generation shares.
-    client = Client(profile, secret=secret, name="ComfyUI", known=clients.known_servers())
+    client = Client(profile, secret=secret, name="ComfyUI", known=kept.known_servers())
     client.echo_timeout_s = STATUS_TIMEOUT_S
     try:
         trust = client.trust

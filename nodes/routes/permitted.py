@@ -7,9 +7,11 @@ page can make ComfyUI connect to an address of its choice.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ...dt_core.connection.profile import ServerProfile, TlsMode, default_profile
+from ...dt_core.connection.secret_store import folded
 from ...dt_core.text import Template
 from ..servers import clients
 from ..servers import stored as servers
@@ -47,9 +49,16 @@ def profile_of(body: Body) -> ServerProfile:
         text(server, "fingerprint", ""),
         text(server, "ca_file", "").strip(),
     )
-    if profile not in allowed():
+    same = next((known for known in allowed() if _key(known) == _key(profile)), None)
+    if same is None:
         raise UnknownServer(_UNKNOWN(address=profile.address))
-    return profile
+    return same
+
+
+def _key(profile: ServerProfile) -> ServerProfile:
+    return replace(
+        profile, address=",".join(profile.addresses), secret_name=folded(profile.secret_name)
+    )
 
 
 def allowed() -> set[ServerProfile]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...dt_core.connection import channel
 from ...dt_core.connection import profile as profiles
-from ..servers import clients, lists, stored
+from ..servers import clients, kept, lists, stored
 from ..servers.stored import Servers
 from .guard import Body, json_route, text
 from .permitted import profile_of
@@ -20,9 +20,14 @@ def listed(_body: Body) -> Any:
 
 
 def save(body: Body) -> Any:
-    """Add or change a server; without "secret" the stored one is kept, "" removes it."""
+    """Add or change a server; without "secret" the stored one is kept, "" removes it.
+
+    "secret_name" names one that is there already. "secret_wanted" in the answer is the name of
+    a server whose secret was not kept, because it moved or lost security.
+    """
     secret = text(body, "secret", "", SECRET_LIMIT) if body.get("secret") is not None else None
-    name = text(body, "name")
+    by_name = text(body, "secret_name") if body.get("secret_name") is not None else None
+    name, was = text(body, "name"), text(body, "was", "")
     before = stored.current()
     changed = stored.save(
         name,
@@ -30,12 +35,17 @@ def save(body: Body) -> Any:
         text(body, "tls", "automatic"),
         text(body, "fingerprint", ""),
         text(body, "ca_file", ""),
-        was=text(body, "was", ""),
+        was=was,
         secret=secret,
+        secret_name=by_name,
     )
     _forget_gone(before, changed)
-    lists.refresh_in_background(stored.named(name.strip()))
-    return _answer(changed)
+    old, new = before.find(was), changed.find(name.strip())
+    if new is not None:
+        lists.refresh_in_background(new.profile)
+    has_lost_it = old and new and old.profile.secret_name and not new.profile.secret_name
+    wanted = {"secret_wanted": name.strip()} if has_lost_it and secret is None else {}
+    return {**_answer(changed), **wanted}
 
 
 def remove(body: Body) -> Any:
@@ -61,7 +71,7 @@ def make_default(body: Body) -> Any:
 def accept(body: Body) -> Any:
     """Trust the certificate of that SHA-256 from now on, if the server presents it."""
     profile = profile_of(body)
-    channel.accept(profile, text(body, "fingerprint"), clients.known_servers())
+    channel.accept(profile, text(body, "fingerprint"), kept.known_servers())
     lists.refresh_in_background(profile)
     return {"address": profile.address}
 
@@ -78,6 +88,7 @@ def _answer(current: Servers) -> Any:
                 "fingerprint": profile.fingerprint,
                 "ca_file": profile.ca_file,
                 "secret": stored.secret_state(profile),
+                "secret_name": profile.secret_name,
                 "default": name == current.default,
                 "builtin": not name,
             }

@@ -1,23 +1,24 @@
 """The servers that the user stored: names, addresses, trust, and which one is the default.
 
-They live in a file that no route serves; their secrets in another one (`clients.secrets`),
-under the server's name. Workflows may name a stored server instead of an address.
+They live in a file that no route serves; their secrets in another one (`kept.secrets`).
+Workflows may name a stored server instead of an address.
 """
 
 from __future__ import annotations
 
-import os
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...dt_core.connection import profile as profiles
 from ...dt_core.connection.profile import ServerProfile, TlsMode
+from ...dt_core.connection.secret_store import folded
 from ...dt_core.errors import SettingsError
 from ...dt_core.files import JsonFile
 from ...dt_core.text import Template
 from ..host import compat
-from . import clients
+from . import kept
 
 SERVERS_FILE = "servers.json"
 NAME_LIMIT = 64  # characters
@@ -35,10 +36,9 @@ _TAKEN = Template(
     "server_name_taken", "There is a server named '{name}' already: choose another name."
 )
 _FULL = Template("servers_full", "{count} servers are stored: remove one first.")
-_SECRET_OF_ANOTHER = Template(
-    "secret_of_another_server",
-    "The secret '{name}' belongs to the stored server at {home} and is not sent to {address}: "
-    "choose the stored server in DT Server, or store this address with a secret of its own.",
+_USED = Template(
+    "secret_in_use",
+    "The secret '{name}' is that of another stored server: give this one a secret of its own.",
 )
 _NO_NAME = Template("server_name_length", "A server needs a name of 1 to {limit} characters.")
 
@@ -108,47 +108,108 @@ def save(
     *,
     was: str = "",
     secret: str | None = None,
+    secret_name: str | None = None,
 ) -> Servers:
     """Add a server, or change the one that was called `was`.
 
-    `secret` None keeps the stored secret, "" removes it. Raises SettingsError for a name
-    that is empty, taken or too long, and for an address that cannot be.
+    `secret` is stored for it, "" removes the stored one. Without it the server has the secret
+    called `secret_name`, and without that it keeps its own: not at another address, and not
+    with less security, for then whoever changed the list would be told it.
+
+    Raises SettingsError for a name that is empty, taken or too long, for an address that
+    cannot be, and for the secret of another server.
     """
     name = _checked_name(name)
     modes = {mode.value: mode for mode in TlsMode}
     if tls not in modes:
         raise SettingsError(_NO_MODE(modes=list(modes)))
+    profile = ServerProfile(address, modes[tls], "", fingerprint, ca_file.strip())
     with _file().locked():
         servers = current()
-        if name != was and servers.find(name):
+        before = servers.find(was)
+        others = [row for row in servers.stored if row is not before]
+        if any(folded(row.name) == folded(name) for row in others):
             raise SettingsError(_TAKEN(name=name))
-        if not servers.find(was) and len(servers.stored) >= SERVERS_LIMIT:
+        if not before and len(others) >= SERVERS_LIMIT:
             raise SettingsError(_FULL(count=SERVERS_LIMIT))
-        secrets = clients.secrets()
-        kept = secrets.names()
-        if secret is None and was != name and was in kept:
-            secret = secrets.lookup(was)
-        has_secret = bool(secret) if secret is not None else name in kept
-        profile = ServerProfile(
-            address,
-            modes[tls],
-            name if has_secret or _in_environment(name) else "",
-            fingerprint,
-            ca_file.strip(),
-        )
-        if secret:
-            secrets.save(name, secret)
-        changed = StoredServer(name, profile)
-        rows = [changed if row.name == was else row for row in servers.stored]
-        if changed not in rows:
-            rows.append(changed)
+        chosen = StoredServer(name, profile)
+        named = _Secrets(before, chosen, others).name(secret, secret_name)
+        changed = StoredServer(name, replace(profile, address=address, secret_name=named))
+        rows = tuple(changed if row is before else row for row in servers.stored)
         default = name if servers.default == was and was else servers.default
-        left = _write(Servers(tuple(rows), default))
-        if secret == "":  # after the list: no server names a secret that is gone
-            secrets.remove(name)
-        if was and was != name:
-            secrets.remove(was)
+        left = _write(Servers(rows if before else (*rows, changed), default))
+        _remove_unused(before, left)
         return left
+
+
+class _Secrets:
+    """Which secret a server has that is being saved."""
+
+    def __init__(
+        self, before: StoredServer | None, now: StoredServer, others: Sequence[StoredServer]
+    ) -> None:
+        self._store = kept.secrets()
+        self._before = before
+        self._now = now
+        self._others = others
+        self._had = before.profile.secret_name if before else ""
+
+    def name(self, typed: str | None, wanted: str | None) -> str:
+        """Its name. What was typed is stored under it, before a list names it."""
+        if typed:
+            return self._stored(typed)
+        if typed == "":
+            return ""
+        if wanted is not None and wanted.strip():
+            return self._free(wanted.strip())
+        before, now = self._before, self._now
+        if before and not _is_home(now.profile, before.profile):
+            return ""
+        own = folded(self._had) == folded(before.name) if before else False
+        if own and folded(now.name) != folded(self._had) and not self._in_environment(self._had):
+            known = self._store.source(self._had) and self._store.lookup(self._had)
+            return self._stored(known) if known else ""
+        if self._had:
+            return self._had
+        free = self._store.source(now.name) and not self._used(now.name)
+        return now.name if free else ""
+
+    def _stored(self, secret: str) -> str:
+        # Under the name that graphs know it by, where that is this server's alone.
+        own = self._before is not None and folded(self._had) == folded(self._before.name)
+        elsewhere = self._in_environment(self._had) or self._used(self._had)
+        name = self._now.name if own or not self._had or elsewhere else self._had
+        if self._used(name):
+            raise SettingsError(_USED(name=name))
+        self._store.save(name, secret)
+        return name
+
+    def _free(self, wanted: str) -> str:
+        """A secret of a variable may be several servers', one of the file only one's."""
+        if not self._in_environment(wanted) and self._used(wanted):
+            raise SettingsError(_USED(name=wanted))
+        return wanted
+
+    def _in_environment(self, name: str) -> bool:
+        return bool(name) and self._store.is_in_environment(name)
+
+    def _used(self, name: str) -> bool:
+        return _names(self._others, name)
+
+
+def _names(rows: Iterable[StoredServer], name: str) -> bool:
+    return any(folded(row.profile.secret_name) == folded(name) for row in rows)
+
+
+def _is_home(now: ServerProfile, before: ServerProfile) -> bool:
+    return {*now.addresses} <= {*before.addresses} and now.is_as_safe_as(before)
+
+
+def _remove_unused(before: StoredServer | None, left: Servers) -> None:
+    """After the list is written: no server names a secret that is gone."""
+    name = before.profile.secret_name if before else ""
+    if name and not _names(left.stored, name):
+        kept.secrets().remove(name)
 
 
 def remove(name: str) -> Servers:
@@ -157,7 +218,7 @@ def remove(name: str) -> Servers:
         servers = current()
         rows = tuple(row for row in servers.stored if row.name != name)
         left = _write(Servers(rows, "" if servers.default == name else servers.default))
-        clients.secrets().remove(name)
+        _remove_unused(servers.find(name), left)
         return left
 
 
@@ -169,33 +230,12 @@ def make_default(name: str) -> Servers:
         return _write(replace(current(), default=name))
 
 
-def keep_secret_home(profile: ServerProfile) -> ServerProfile:
-    """The profile, unless it would send the secret of a stored server to another address.
-
-    Raises SettingsError then: a workflow of somebody else could ask for that.
-    """
-    owner = current().find(profile.secret_name) if profile.secret_name else None
-    if owner is not None and not {*profile.addresses} <= {*owner.profile.addresses}:
-        raise SettingsError(
-            _SECRET_OF_ANOTHER(
-                name=owner.name,
-                home=", ".join(owner.profile.addresses),
-                address=", ".join(profile.addresses),
-            )
-        )
-    return profile
-
-
 def secret_state(profile: ServerProfile) -> str:
     """Where the server's secret comes from: "environment", "stored" or "none"."""
-    if _in_environment(profile.secret_name):
+    secrets = kept.secrets()
+    if secrets.is_in_environment(profile.secret_name):
         return "environment"
-    stored = bool(profile.secret_name) and profile.secret_name in clients.secrets().names()
-    return "stored" if stored else "none"
-
-
-def _in_environment(name: str) -> bool:
-    return clients.secrets().variable(name) in os.environ
+    return "stored" if profile.secret_name and secrets.source(profile.secret_name) else "none"
 
 
 def _checked_name(name: str) -> str:

@@ -20,7 +20,7 @@ from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import MODULES, PREFIX
 from drawthings.nodes.routes.guard import HEADER
-from drawthings.nodes.servers import clients, lists
+from drawthings.nodes.servers import clients, kept, lists
 
 SECRET = "correct horse battery staple"
 
@@ -198,7 +198,7 @@ def test_a_changed_certificate_tells_both_and_is_accepted_by_its_fingerprint_onl
     with Simulator(tls=True) as simulator:
         # Not a loopback address, yet this machine: its own simulator is no exception there.
         address = f"0.0.0.0:{simulator.port}"
-        clients.known_servers().remember(address, "ab" * 32)
+        kept.known_servers().remember(address, "ab" * 32)
         asked("/servers/save", {"name": "s", "address": address, "tls": "TLS"})
         server = {"server": {"saved": "s"}}
         status, answer = asked("/status", server)

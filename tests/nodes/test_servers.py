@@ -11,14 +11,17 @@ from typing import Any
 import pytest
 from drawthings.dt_core.connection import addresses
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
-from drawthings.dt_core.errors import SettingsError
+from drawthings.dt_core.errors import Remedy, SecretRejected, SettingsError
 from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
 from drawthings.nodes.model import DTModelLoader
 from drawthings.nodes.node_list import NODES
 from drawthings.nodes.routes import catalogs
+from drawthings.nodes.routes import servers as routes
+from drawthings.nodes.routes.guard import UnknownServer
+from drawthings.nodes.routes.permitted import profile_of
 from drawthings.nodes.server import AS_ABOVE, DTServer
-from drawthings.nodes.servers import clients, lists, stored
+from drawthings.nodes.servers import kept, lists, secret_homes, stored
 from processes import together
 
 
@@ -58,7 +61,7 @@ def test_a_node_names_a_stored_server_and_its_fields_then_do_not_count() -> None
     assert DTServer.validate_inputs("studio") is True
     profile = DTServer.execute("not an address", "TLS", saved_server="studio").args[0]
     assert profile == ServerProfile("studio.local", TlsMode.PLAIN, "studio")
-    assert clients.secrets().lookup(profile.secret_name) == "s3cret"
+    assert kept.secrets().lookup(profile.secret_name) == "s3cret"
 
     before = DTServer.fingerprint_inputs("studio")
     stored.save("studio", "attic.local", "plain text", was="studio")
@@ -79,7 +82,7 @@ def test_a_secret_of_the_environment_counts_for_the_server_of_that_name(
     monkeypatch.setenv("DRAWTHINGS_SECRET_MY_BOX", "from the environment")
     profile = stored.save("my box", "box", "automatic").stored[0].profile
     assert stored.secret_state(profile) == "environment"
-    assert clients.secrets().lookup(profile.secret_name) == "from the environment"
+    assert kept.secrets().lookup(profile.secret_name) == "from the environment"
 
 
 def test_a_secret_is_removed_on_request_and_with_its_server(folder: Path) -> None:
@@ -146,7 +149,7 @@ def test_threads_that_save_at_once_lose_no_server() -> None:
     for thread in threads:
         thread.join()
     assert sorted(stored.names()) == sorted(names)
-    assert clients.secrets().names() == tuple(sorted(names))
+    assert kept.secrets().names() == tuple(sorted(names))
 
 
 def test_a_server_that_waits_for_its_queue_is_busy_and_one_behind_a_wall_is_not(
@@ -200,4 +203,180 @@ for server in range(80):
     together(2, preparation, work, [str(tmp_path), comfyui])
     servers = stored.current().stored
     assert len(servers) == 160
-    assert {row.profile.secret_name for row in servers} == set(clients.secrets().names())
+    assert {row.profile.secret_name for row in servers} == set(kept.secrets().names())
+
+
+def secret_of(name: str) -> str | None:
+    """What would go along to that stored server."""
+    return secret_homes.secret_for(stored.named(name))
+
+
+def secret_at(
+    address: str, tls: str = "TLS", secret_name: str = "", fingerprint: str = ""
+) -> str | None:
+    """What would go along to a server that only a graph names."""
+    return secret_homes.secret_for(ServerProfile(address, TlsMode(tls), secret_name, fingerprint))
+
+
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_secret_that_no_server_has_goes_to_servers_of_the_users_own_only(
+    monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    if where == "environment":
+        monkeypatch.setenv("DRAWTHINGS_SECRET_LAB", "hush")
+    else:
+        kept.secrets().save("lab", "hush")
+    monkeypatch.setenv("DRAWTHINGS_SERVER", "box")
+    stored.save("studio", "studio.local", "TLS")
+    for address in ("studio.local", "STUDIO.local.:7859", "box", "localhost:99", "[::1]:99"):
+        assert secret_at(address, secret_name="lAb") == "hush"
+    for address in ("elsewhere", "studio.local:7860", "studio", "studio.local.evil", "127.1:99"):
+        with pytest.raises(SettingsError) as caught:
+            secret_at(address, secret_name="lab")
+        assert str(caught.value) == (
+            f"The secret 'lab' is not sent to {ServerProfile(address).address}, which is not in "
+            "your list of servers. Store this server first, with the secret that it is to have."
+        )
+        assert caught.value.remedy is Remedy.STORE_SERVER_FIRST
+        with pytest.raises(Exception, match="is not sent to"):
+            DTServer.execute(address, "TLS", "LAB")
+
+
+def test_the_secret_without_a_name_stays_here_where_it_may_not_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAWTHINGS_SECRET", "hush")
+    monkeypatch.setenv("DRAWTHINGS_SERVER", "box")
+    stored.save("studio", "studio.local", "TLS")
+    assert secret_of("studio") == secret_at("box") == secret_at("localhost") == "hush"
+    assert secret_at("elsewhere") is None
+    assert DTServer.execute("elsewhere", "TLS").args[0].host == "elsewhere"
+
+
+@pytest.mark.parametrize("name", ["studio", "Studio", "STUDIO", " sTudio "])
+def test_the_secret_of_a_stored_server_is_its_own_by_every_spelling(name: str) -> None:
+    stored.save("studio", "studio.local", "TLS", secret="hush")
+    stored.save("attic", "attic.local", "TLS")
+    assert secret_at("studio.local", secret_name=name) == "hush"
+    for address in ("attic.local", "localhost:99", "elsewhere"):
+        with pytest.raises(SettingsError, match=r"belongs to studio\.local:7859 and is not sent"):
+            secret_at(address, secret_name=name)
+
+
+def test_the_variable_of_a_stored_server_is_its_own_by_every_name_that_leads_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAWTHINGS_SECRET_MY_BOX", "hush")
+    stored.save("my box", "box", "TLS")
+    assert secret_of("my box") == "hush"
+    for name in ("my-box", "MY_BOX", "my box"):
+        with pytest.raises(SettingsError, match=r"belongs to box:7859"):
+            secret_at("localhost:99", secret_name=name)
+
+
+@pytest.mark.parametrize(
+    ("tls", "fingerprint"),
+    [("plain text", ""), ("automatic", ""), ("TLS", "ab" * 32), ("TLS, own authority", "")],
+)
+def test_a_graph_cannot_weaken_how_a_stored_server_is_known(tls: str, fingerprint: str) -> None:
+    stored.save("studio", "studio.local", "TLS", secret="hush")
+    profile = ServerProfile(
+        "studio.local", TlsMode(tls), "studio", fingerprint, "its.pem" if "own" in tls else ""
+    )
+    with pytest.raises(SettingsError, match="other TLS settings than are stored"):
+        secret_homes.secret_for(profile)
+    assert secret_at("studio.local", "TLS, system certificates", "studio") == "hush"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"address": "attic.local"},
+        {"address": "studio.local, attic.local"},
+        {"address": "studio.local:1"},
+        {"tls": "plain text"},
+        {"tls": "automatic"},
+        {"fingerprint": "ab" * 32},
+        {"tls": "TLS, own authority", "ca_file": "its.pem"},
+    ],
+)
+@pytest.mark.parametrize("where", ["environment", "file"])
+def test_a_server_that_moved_or_lost_security_has_no_secret_until_it_is_given_again(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, change: dict[str, str], where: str
+) -> None:
+    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    row = {"name": "studio", "address": "studio.local", "tls": "TLS"}
+    if where == "environment":
+        monkeypatch.setenv("DRAWTHINGS_SECRET_STUDIO", "hush")
+        routes.save(row)
+    else:
+        routes.save({**row, "secret": "hush"})
+    assert secret_of("studio") == "hush"
+    answer = routes.save({**row, "was": "studio", **change})
+    assert answer["secret_wanted"] == "studio"
+    assert secret_of("studio") is None
+    assert "hush" not in (folder / "secrets.json").read_text() if where == "file" else True
+    again = routes.save({**row, **change, "was": "studio", "secret": "new"})
+    assert "secret_wanted" not in again
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"address": "STUDIO.local.:7859"},
+        {"name": "atelier"},
+        {"name": "STUDIO"},
+        {"tls": "TLS, system certificates"},
+    ],
+)
+def test_a_server_that_stayed_where_it_is_keeps_its_secret(
+    monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    row = {"name": "studio", "address": "studio.local", "tls": "TLS", "secret": "hush"}
+    routes.save(row)
+    answer = routes.save({**row, "was": "studio", "secret": None, **change})
+    assert "secret_wanted" not in answer
+    assert secret_of(change.get("name", "studio")) == "hush"
+    assert len(kept.secrets().names()) == 1
+
+
+def test_a_server_is_added_with_the_name_of_its_secret_and_then_it_is_the_one_of_the_graph(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setenv("DRAWTHINGS_SECRET_LAB", "hush")
+    node = {"address": "Lab.local", "tls": "TLS", "secret_name": "Lab", "fingerprint": ""}
+    with pytest.raises(UnknownServer):
+        profile_of({"server": node})
+    rows = routes.save({"name": "our lab", **node})["servers"]
+    assert rows[-1]["secret_name"] == "Lab"
+    assert rows[-1]["secret"] == "environment"
+    for spelled in ("lab", "LAB", "Lab"):
+        assert profile_of({"server": {**node, "secret_name": spelled}}) == stored.named("our lab")
+    assert secret_at("lab.local", secret_name="lab") == "hush"
+
+
+def test_a_secret_that_is_named_before_it_is_there_is_stored_under_that_name() -> None:
+    stored.save("our lab", "lab.local", "TLS", secret_name="lab")
+    with pytest.raises(SecretRejected, match="No shared secret named 'lab'"):
+        secret_of("our lab")
+    stored.save("our lab", "lab.local", "TLS", was="our lab", secret="hush")
+    assert secret_at("lab.local", secret_name="lab") == "hush"
+    stored.remove("our lab")
+    assert kept.secrets().names() == ()
+
+
+def test_no_server_is_stored_with_the_secret_of_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stored.save("studio", "studio.local", "TLS", secret="hush")
+    with pytest.raises(SettingsError, match="'STUDIO' is that of another stored server"):
+        stored.save("evil", "elsewhere", "TLS", secret_name="STUDIO")
+    with pytest.raises(SettingsError, match="There is a server named 'STUDIO' already"):
+        stored.save("STUDIO", "elsewhere", "TLS")
+    monkeypatch.setenv("DRAWTHINGS_SECRET_HOME", "shared")
+    for name in ("one", "two"):
+        stored.save(name, f"{name}.local", "TLS", secret_name="home")
+        assert secret_of(name) == "shared"
+    assert {row.name for row in stored.current().stored} == {"studio", "one", "two"}

@@ -153,9 +153,9 @@ async function addServer(ref) {
     defaultValue: ref.address.replace(/:\d+$/, ''),
   })
   if (!name) return
-  const { address, tls, fingerprint, ca_file = '' } = ref
+  const { address, tls, secret_name = '', fingerprint, ca_file = '' } = ref
   try {
-    await call('/servers/save', { name, address, tls, fingerprint, ca_file })
+    await call('/servers/save', { name, address, tls, secret_name, fingerprint, ca_file })
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error)
     app.extensionManager.toast.add({ severity: 'error', summary: 'Draw Things', detail })

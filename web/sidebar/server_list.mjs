@@ -23,8 +23,10 @@ const TLS_MODES = ['automatic', 'TLS', 'TLS, system certificates', OWN_AUTHORITY
  * @typedef {import('../lib/status_words.mjs').Status} Status
  * @typedef {{
  *   name: string, address: string, tls: string, fingerprint: string, ca_file?: string,
- *   secret: 'stored' | 'environment' | 'none', default: boolean, builtin: boolean
+ *   secret: 'stored' | 'environment' | 'none', secret_name?: string,
+ *   default: boolean, builtin: boolean
  * }} Server
+ * @typedef {{ servers: Server[], secret_wanted?: string }} Answer
  */
 
 /**
@@ -93,17 +95,17 @@ export class ServerCards {
   /**
    * @param {string} route that answers the list
    * @param {Record<string, unknown>} body
-   * @returns {Promise<boolean>} whether it worked
+   * @returns {Promise<Answer | null>} null where it did not work
    */
   async ask(route, body) {
     this.problem.textContent = ''
     try {
-      const { servers } = await call(route, body)
-      this.show(servers)
-      return true
+      const answer = await call(route, body)
+      this.show(answer.servers)
+      return answer
     } catch (error) {
       this.problem.textContent = error instanceof BackendError ? error.message : String(error)
-      return false
+      return null
     }
   }
 
@@ -272,7 +274,7 @@ export class ServerCards {
       const typed = secret.value ? { secret: secret.value } : {}
       const before = this.chosen
       this.chosen = name.value.trim() // shown once it is on the list
-      const worked = await this.ask('/servers/save', {
+      const answer = await this.ask('/servers/save', {
         name: name.value,
         was: server?.name ?? '',
         address: address.value,
@@ -281,11 +283,19 @@ export class ServerCards {
         fingerprint: fingerprint.value,
         ...(forget.checked ? { secret: '' } : typed),
       })
-      if (!worked) {
+      if (!answer) {
         this.chosen = before
         return
       }
       this.form.replaceChildren() // with the secret in it
+      const moved = this.servers.find((one) => one.name === answer.secret_wanted)
+      if (moved) {
+        this.edit(moved)
+        this.problem.textContent = t('sidebar.secret_wanted', { name: moved.name })
+        /** @type {HTMLInputElement | null} */
+        const field = this.form.querySelector('input[type=password]')
+        field?.focus()
+      }
       await this.told.onChanged()
     })
     this.form.replaceChildren(form)
