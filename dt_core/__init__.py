@@ -43,7 +43,7 @@ def __dir__() -> list[str]:
 
 
 def _public() -> dict[str, Any]:
-    """Importing those takes 0.2 s, a hundred times as long as this module does."""
+    """Those take 190 ms to import, this module 8 ms."""
     here = vars(importlib.import_module(".api", __name__))
     return {
         name: value

@@ -10,7 +10,7 @@ import json
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from ..errors import (
     CertificateChanged,
@@ -19,14 +19,10 @@ from ..errors import (
     TrustError,
 )
 from . import addresses, failures, tls
+from . import late_grpc as grpc
 from .failures import MAX_ANSWER_BYTES
 from .known_servers import KnownServers
 from .profile import ServerProfile, TlsMode
-
-if TYPE_CHECKING:
-    import grpc
-else:
-    from . import late_grpc as grpc
 
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
 _OF_QUESTIONS = {

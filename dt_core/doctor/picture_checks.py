@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..generation.events import Stage
-from ..pictures import half_floats, previews
+from ..pictures import previews
 from ..pictures.values import Mask, Picture
 from ..preflight import facts
 from ..request.parts import Reference
@@ -167,7 +167,7 @@ def _previews(visit: Visit) -> Found:
     found = [answer.preview for answer in visit.base.answers if answer.preview]
     if not found:
         return not_applicable(_NO_PREVIEWS())
-    latent = tensor.lend(found[-1], half_floats.to_single)
+    latent = tensor.decode(found[-1])
     family = visit.family
     if family is not None and family.preview.kind == "none":
         return not_applicable(_NOT_BY_FAMILY())

@@ -14,10 +14,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import preflight
 from ..connection import channel, keepalive
+from ..connection import late_grpc as grpc
 from ..connection.known_servers import KnownServers
 from ..connection.profile import ServerProfile, default_profile
 from ..errors import (
@@ -40,11 +41,6 @@ from .event_queue import AsyncEvents
 from .events import Event, Started
 from .job import Job
 from .upload import Upload
-
-if TYPE_CHECKING:
-    import grpc
-else:
-    from ..connection import late_grpc as grpc
 
 ECHO_TIMEOUT_S = 10.0
 FILES_TIMEOUT_S = 30.0

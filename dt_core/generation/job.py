@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..connection import late_grpc as grpc
 from ..connection.channel import explain
 from ..connection.profile import ServerProfile
 from ..errors import Cancelled, DrawThingsError, NoImages, ServerUnreachable, TensorError
@@ -29,11 +30,6 @@ from .events import (
     optional_bytes,
 )
 from .reading import Reader
-
-if TYPE_CHECKING:
-    import grpc
-else:
-    from ..connection import late_grpc as grpc
 
 MOST_LOST = 3  # after so many damaged pictures nobody waits for the rest
 

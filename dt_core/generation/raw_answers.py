@@ -8,19 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..connection import channel
+from ..connection import late_grpc as grpc
 from ..request.message import build
 from ..request.resolved import GenerationRequest
 from ..wire import protobuf
 from .client import Client
 from .events import Stage
-
-if TYPE_CHECKING:
-    import grpc
-else:
-    from ..connection import late_grpc as grpc
 
 _SAMPLING = {Stage.SAMPLING, Stage.SECOND_PASS_SAMPLING}
 

@@ -16,18 +16,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from ..connection import channel
+from ..connection import late_grpc as grpc
 from ..connection.profile import ServerProfile
 from ..errors import Cancelled, DrawThingsError, FileOnServer, NoAnswer, RequestError, UploadFailed
 from ..text import said
 from ..wire import protobuf
-
-if TYPE_CHECKING:
-    import grpc
-else:
-    from ..connection import late_grpc as grpc
 
 CHUNK_BYTES = 1 << 20
 WINDOW = 50  # chunks on their way, as the app has

@@ -109,8 +109,8 @@ def latent_to_rgb(
         latent = latent[:, :height]
     if at_most is not None and batch > at_most:
         latent = latent[np.linspace(0, batch - 1, at_most).round().astype(int)]
-    values = half_floats.to_single(latent)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):  # NaN, and what BLAS makes of it on some processors
+        values = latent.astype(np.float32, copy=False)
         if recipe.kind == "pixel_patches":
             levels = values * np.float32(127.5)
             levels += np.float32(127.5)
@@ -146,7 +146,8 @@ def rgb_to_latent(rgb: NDArray[Any], recipe: PreviewRecipe) -> NDArray[np.float3
     if recipe.kind == "oklab":
         levels = _levels_to_lab(levels)
     _, bias, inverse = _arrays(recipe)
-    latent: NDArray[np.float32] = (levels.reshape(-1, 3) - bias) @ inverse
+    with np.errstate(all="ignore"):  # BLAS raises flags on some processors without a reason
+        latent: NDArray[np.float32] = (levels.reshape(-1, 3) - bias) @ inverse
     return latent.reshape(batch, height, width, recipe.channels)
 
 

@@ -87,8 +87,19 @@ def test_every_half_float_becomes_the_number_that_it_is() -> None:
     np.testing.assert_array_equal(
         out, np.clip((finite.astype(np.float32) + np.float32(1)) * np.float32(0.5), 0, 1)
     )
-    single = half_floats.to_single(ALL_HALVES)
-    np.testing.assert_array_equal(single, ALL_HALVES.astype(np.float32))
+
+
+def test_no_value_is_worth_a_warning_on_any_processor() -> None:
+    """Quiet and signalling NaN, infinities and what overflows."""
+    bits = np.array([0x7F800001, 0xFFBFFFFF, 0x7FC00000, 0x7F800000, 0x7F7FFFFF], np.uint32)
+    single, out = bits.view(np.float32), np.empty(5, np.float32)
+    with np.errstate(all="raise"):
+        for scale, offset, low in ((1, 0, 0), (2, -1, -1)):
+            half = half_floats.to_half(single, scale, offset, low)
+            assert half[:3].tolist() == [low] * 3
+        assert not half_floats.to_unit(single, 0.5, 0.5, out)
+        room = np.empty(ALL_HALVES.shape, np.float32)
+        assert not half_floats.to_unit(ALL_HALVES, 0.5, 0.5, room)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
