@@ -74,7 +74,7 @@ class Call:
             raise channel.explain(error, self.client.profile) from None
 
 
-def _answer(message: Any, began: float) -> Answer:
+def _answer(message: protobuf.ImageGenerationResponse, began: float) -> Answer:
     stage, step = None, 0
     if message.HasField("currentSignpost"):
         stage, step = _signpost(message.currentSignpost)
@@ -93,7 +93,7 @@ def _answer(message: Any, began: float) -> Answer:
     )
 
 
-def _signpost(message: Any) -> tuple[Stage | None, int]:
+def _signpost(message: protobuf.ImageGenerationSignpostProto) -> tuple[Stage | None, int]:
     name = message.WhichOneof("signpost")
     if name is None:
         return None, 0

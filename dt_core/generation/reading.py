@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -115,7 +114,7 @@ class Reader:
         for data in self._audio.add(message.generatedAudio, more):
             delivery.make(partial(_audio, self._profile, data))
 
-    def _said(self, message: Any) -> Iterator[Event]:
+    def _said(self, message: protobuf.ImageGenerationResponse) -> Iterator[Event]:
         if message.HasField("remoteDownload"):
             remote = message.remoteDownload
             yield RemoteDownload(
@@ -135,7 +134,7 @@ class Reader:
             self._allowance.announce(message.downloadSize)
             yield DownloadSize(message.downloadSize)
 
-    def _message(self, answer: bytes) -> Any:
+    def _message(self, answer: bytes) -> protobuf.ImageGenerationResponse:
         try:
             return protobuf.GENERATE_IMAGE.parse_reply(answer)
         except Exception:  # protobuf's own, of which there are several
@@ -155,7 +154,7 @@ class Reader:
         return Progress(stage, step, steps, done, max(sum(units.values()), 1))
 
 
-def _signpost(message: Any) -> tuple[Stage | None, int]:
+def _signpost(message: protobuf.ImageGenerationSignpostProto) -> tuple[Stage | None, int]:
     name = message.WhichOneof("signpost")
     if name is None:
         return None, 0

@@ -207,7 +207,7 @@ class Upload:
         digest: bytes,
         window: threading.Semaphore,
         over: threading.Event,
-    ) -> Iterator[Any]:
+    ) -> Iterator[protobuf.FileUploadRequest]:
         init = protobuf.InitUploadRequest(filename=self.name, sha256=digest, totalSize=size)
         yield protobuf.FileUploadRequest(initRequest=init, sharedSecret=self._secret)
         offset = 0

@@ -21,7 +21,9 @@ from . import frames, hints
 from .resolved import Resolved
 
 
-def build(resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI") -> Any:
+def build(
+    resolved: Resolved, *, secret: str | None = None, user: str = "ComfyUI"
+) -> protobuf.ImageGenerationRequest:
     """The ImageGenerationRequest of a resolved request (docs/protocol.md 1, 4, Appendix B).
 
     Call `preflight.refuse` first: this only translates. Raises SettingsError for a value
@@ -105,7 +107,7 @@ def _image(resolved: Resolved, first: Picture, size: Size) -> bytes:
     return tensor.filled((len(taken), size.height, size.width, 3), fill)
 
 
-def _describe(resolved: Resolved, override: Any) -> None:
+def _describe(resolved: Resolved, override: protobuf.MetadataOverride) -> None:
     """Send back the server's own descriptions of all that is used (docs/protocol.md 7.8)."""
     catalog = resolved.catalog
     if catalog is None:

@@ -28,7 +28,9 @@ _Signpost = protobuf.ImageGenerationSignpostProto
 FloatArray = NDArray[np.float32]
 
 
-def messages(asked: Asked, plan: Plan, compressed: bool) -> Iterator[Any]:
+def messages(
+    asked: Asked, plan: Plan, compressed: bool
+) -> Iterator[protobuf.ImageGenerationResponse]:
     """Every ImageGenerationResponse of the run."""
     run = _Run(asked, plan, compressed)
     yield from run.progress()
@@ -47,7 +49,7 @@ class _Run:
         draws = not plan.empty and plan.path != "unchanged"
         self.drawing = Drawing(asked, plan) if draws else None
 
-    def progress(self) -> Iterator[Any]:
+    def progress(self) -> Iterator[protobuf.ImageGenerationResponse]:
         plan = self.plan
         yield self._event(textEncoded={})
         if plan.path == "unchanged":
@@ -65,7 +67,7 @@ class _Run:
         if plan.chosen.upscale > 1:
             yield self._event(imageUpscaled={})
 
-    def _sampling(self) -> Iterator[Any]:
+    def _sampling(self) -> Iterator[protobuf.ImageGenerationResponse]:
         plan = self.plan
         size = plan.first_pass or (plan.width, plan.height)
         previewer = self._previewer(size, second=False)
@@ -77,7 +79,7 @@ class _Run:
         else:
             yield from self._steps("sampling", previewer, plan.start, plan.steps, plan.steps, 0)
 
-    def _second_pass(self) -> Iterator[Any]:
+    def _second_pass(self) -> Iterator[protobuf.ImageGenerationResponse]:
         second = self.plan.second
         assert second is not None  # noqa: S101
         yield self._event(secondPassImageEncoded={})
@@ -97,7 +99,7 @@ class _Run:
         end: int,
         total: int,
         first_number: int,
-    ) -> Iterator[Any]:
+    ) -> Iterator[protobuf.ImageGenerationResponse]:
         """Steps `start` to `end` of a schedule of `total`, numbered from `first_number`."""
         early = self.asked.configuration["sampler"] == Sampler.PLMS
         for index in range(start, end + 1):
@@ -115,7 +117,9 @@ class _Run:
         shown = (drawing.picture(index) for index in range(0, drawing.count, stride))
         return Previewer(self.family, shown, size, self.seed, second)
 
-    def _event(self, preview: bytes | None = None, **current: Any) -> Any:
+    def _event(
+        self, preview: bytes | None = None, **current: Any
+    ) -> protobuf.ImageGenerationResponse:
         response = protobuf.ImageGenerationResponse(
             currentSignpost=_Signpost(**current), signposts=self.signposts
         )
@@ -123,7 +127,7 @@ class _Run:
             response.previewImage = preview
         return response
 
-    def results(self) -> Iterator[Any]:
+    def results(self) -> Iterator[protobuf.ImageGenerationResponse]:
         plan = self.plan
         encoded = [self._encode(_as_wire(picture)) for picture in self._pictures()]
         total = sum(map(len, encoded))
@@ -169,8 +173,8 @@ class _Run:
         return tensor.encode(array, "fpzip" if self.compressed else "raw", layout=layout)
 
 
-def _signposts(plan: Plan) -> list[Any]:
-    listed: list[Any] = [_Signpost(textEncoded={})]
+def _signposts(plan: Plan) -> list[protobuf.ImageGenerationSignpostProto]:
+    listed: list[protobuf.ImageGenerationSignpostProto] = [_Signpost(textEncoded={})]
     if plan.path != "text" or plan.encodes_image:
         listed.append(_Signpost(imageEncoded={}))
     total = plan.steps if plan.two_phases else plan.runs

@@ -156,7 +156,7 @@ class Catalog:
         larger._tables = self._tables
         return larger
 
-    def with_override(self, override: Any) -> tuple[Catalog, list[str]]:
+    def with_override(self, override: protobuf.MetadataOverride) -> tuple[Catalog, list[str]]:
         """This catalogue below a request's override, and what was dropped from the override.
 
         A description never makes a file appear (docs/protocol.md 7.8).
@@ -179,7 +179,7 @@ class Catalog:
         """The files that Echo tells (docs/protocol.md 6.1)."""
         return sorted(f for f in self.files - self.empty if f.lower().endswith(".ckpt"))
 
-    def to_override(self) -> Any:
+    def to_override(self) -> protobuf.MetadataOverride:
         """The descriptions of Echo: of what is there, of models with all their files."""
         return protobuf.MetadataOverride(
             **{

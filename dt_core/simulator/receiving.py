@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import grpc
 
@@ -97,7 +97,7 @@ class Upload:
         if self._part is not None and not self._kept:
             self._part.unlink(missing_ok=True)
 
-    def take(self, request: Any) -> Iterator[Any]:
+    def take(self, request: protobuf.FileUploadRequest) -> Iterator[protobuf.UploadResponse]:
         """The answer to one message; none for a message without an arm."""
         arm = request.WhichOneof("request")
         if arm == "initRequest":
@@ -124,7 +124,7 @@ class Upload:
         self._kept = True
         return self._name
 
-    def _begin(self, init: Any) -> None:
+    def _begin(self, init: protobuf.InitUploadRequest) -> None:
         if not is_plain_name(init.filename):
             raise Failure(grpc.StatusCode.INTERNAL, "Failed to create file handle")
         self._discard()
@@ -133,7 +133,7 @@ class Upload:
         self._part = self._store.new_part()
         self._file = self._part.open("wb")
 
-    def _append(self, chunk: Any) -> None:
+    def _append(self, chunk: protobuf.FileChunk) -> None:
         if self._file is None:
             raise Failure(grpc.StatusCode.INTERNAL, "Failed to create file handle")
         if chunk.offset != self._received:
@@ -141,7 +141,7 @@ class Upload:
         self._file.write(chunk.content)
         self._received += len(chunk.content)
 
-    def _reply(self, name: str) -> Any:
+    def _reply(self, name: str) -> protobuf.UploadResponse:
         return protobuf.UploadResponse(
             chunkUploadSuccess=True,
             receivedOffset=self._received,

@@ -206,7 +206,7 @@ class Simulator:
     def _knows_secret(self, request: Any) -> bool:
         return not self.secret or request.sharedSecret == self.secret
 
-    def _echo(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def _echo(self, request: protobuf.EchoRequest, context: grpc.ServicerContext) -> Any:
         self.echo_count += 1
         faults = self._faulty(context, "echo")
         if self.echo_on_queue:
@@ -214,7 +214,7 @@ class Simulator:
                 return self._echo_reply(request, faults)
         return self._echo_reply(request, faults)
 
-    def _echo_reply(self, request: Any, faults: list[Fault]) -> Any:
+    def _echo_reply(self, request: protobuf.EchoRequest, faults: list[Fault]) -> Any:
         if not self._knows_secret(request):
             return protobuf.EchoReply(sharedSecretMissing=True)
         reply = protobuf.EchoReply(
@@ -238,7 +238,7 @@ class Simulator:
             context.abort(ended.code, ended.details)
         return faults
 
-    def _files_exist(self, request: Any, context: grpc.ServicerContext) -> Any:
+    def _files_exist(self, request: protobuf.FileListRequest, context: grpc.ServicerContext) -> Any:
         self._admit(request, context)
         self._faulty(context, "files")
         files, hashed = self.files(), set(request.filesWithHash)

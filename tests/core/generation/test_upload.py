@@ -153,8 +153,8 @@ def test_every_message_carries_the_secret(
     secrets: list[str] = []
     take = receiving.Upload.take
 
-    def spy(self: receiving.Upload, request: object) -> Iterator[object]:
-        secrets.append(request.sharedSecret)  # type: ignore[attr-defined]
+    def spy(self: receiving.Upload, request: protobuf.FileUploadRequest) -> Iterator[object]:
+        secrets.append(request.sharedSecret)
         return take(self, request)
 
     monkeypatch.setattr(receiving.Upload, "take", spy)
