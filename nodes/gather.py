@@ -14,6 +14,7 @@ from ..dt_core.request.parts import Control, Lora, ModelChoice, Reference
 from ..dt_core.request.resolved import GenerationRequest
 from ..dt_core.settings.choices import Sampler
 from ..dt_core.settings.configuration import Configuration
+from ..dt_core.settings.fitting import Fitting
 from ..dt_core.settings.options import Options
 from ..dt_core.text import Template, Text
 from .host import convert, sockets
@@ -25,6 +26,12 @@ _NO_SPEECH = Template(
     "Speech cannot be sent: avatar models need it as features that only the app's own encoder "
     "makes. Disconnect audio; the avatar then moves without speech.",
 )
+
+
+_NO_TEXT = Template(
+    "input_is_no_text", "The input {input} takes one text, not a value of the kind {given}."
+)
+SEED_BITS = 64
 
 
 def inputs() -> list[Any]:
@@ -63,10 +70,12 @@ def inputs() -> list[Any]:
         ),
         setting_input(
             "seed",
-            minimum=-1,
+            minimum=-(2 ** (SEED_BITS - 1)),
+            maximum=2**SEED_BITS - 1,
             control_after_generate=True,
             tooltip="Number that the noise is made from; the same seed and settings give the same "
-            "picture. -1: another one each time, see the output seeds.",
+            "picture. -1: another one each time, see the output seeds. Of numbers beyond "
+            "4294967295 the lowest 32 bits count.",
         ),
         setting_input("steps"),
         setting_input("guidance_scale", "guidance"),
@@ -125,32 +134,42 @@ def batch(
     if audio is not None:
         raise RequestError(_NO_SPEECH())
     (model,) = sockets.checked((model,), ModelChoice, "DT Model Loader")
+    fitting = Fitting()
     settings = Configuration(
         model=model.model,
-        seed=seeds.chosen(seed),
-        steps=steps,
-        guidance_scale=guidance,
+        seed=seeds.chosen(seed) if seed == seeds.RANDOM else fitting.of("seed", seed),
+        steps=fitting.of("steps", steps),
+        guidance_scale=fitting.of("guidance_scale", guidance, "guidance"),
         sampler=Sampler.from_label(sampler),
-        start_width=width,
-        start_height=height,
-        strength=strength,
-        batch_size=batch_size,
+        start_width=fitting.of("start_width", width, "width"),
+        start_height=fitting.of("start_height", height, "height"),
+        strength=fitting.of("strength", strength),
+        batch_size=fitting.of("batch_size", batch_size),
     )
+    shift = fitting.of("shift", shift)
     if shift > 0:
         settings = settings.replace(shift=shift, resolution_dependent_shift=False)
-    chosen = Options(settings)
+    chosen = Options(settings, fitting.notes)
     if options is not None:
-        chosen = Options(settings, options.notes).then(options.settings, OPTIONS_SOURCE())
+        notes = (*fitting.notes, *options.notes)
+        chosen = Options(settings, notes).then(options.settings, OPTIONS_SOURCE())
     request = GenerationRequest(
         settings=chosen.settings,
-        prompt=positive or "",
-        negative_prompt=negative or "",
+        prompt=text("positive", positive),
+        negative_prompt=text("negative", negative),
         loras=sockets.checked(lora, Lora, "DT LoRA"),
         controls=sockets.checked(control, Control, "DT ControlNet"),
         references=sockets.checked(reference, Reference, "DT Kontext Reference"),
     )
     images = () if image is None else convert.image_to_pictures(image)
     return Batch(request, images, masks(mask)), chosen.notes
+
+
+def text(name: str, given: Any) -> str:
+    """The text of an input; nothing connected is none. Raises RequestError for what is no text."""
+    if given is None or isinstance(given, str):
+        return given or ""
+    raise RequestError(_NO_TEXT(input=name, given=type(given).__name__))
 
 
 def masks(mask: Any) -> tuple[Mask, ...]:

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..dt_core.connection.profile import ServerProfile
 from ..dt_core.request.parts import ModelChoice
+from . import fingerprints
 from .host import compat, sockets
 from .inputs import file_input, listed_input
 from .running import reporting
@@ -56,4 +57,4 @@ class DTModelLoader(io.ComfyNode):
     def fingerprint_inputs(cls, **_inputs: object) -> str:
         """Without a DT Server the default one counts, so it belongs to the key."""
         with reporting.errors_in_words():
-            return repr(stored.default_profile())
+            return fingerprints.of(stored.default_profile())

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..dt_core.settings import themes
 from ..dt_core.settings.configuration import DEFAULTS
+from ..dt_core.settings.fitting import Fitting
 from ..dt_core.settings.options import Options
 from ..dt_core.settings.table import Kind, setting
 from ..dt_core.settings.themes import Theme
@@ -115,6 +116,7 @@ class OptionsNode(io.ComfyNode):
     def execute(cls, options: Options | None = None, **widgets: Any) -> io.NodeOutput:
         with reporting.errors_in_words():
             shown = {name: _widget(name) for name in cls.theme.settings}
+            fitting = Fitting()
             values = {
                 name: _value(
                     name,
@@ -124,7 +126,10 @@ class OptionsNode(io.ComfyNode):
                 for name, widget in shown.items()
             }
             chosen = themes.counting({k: v for k, v in values.items() if v is not None})
-            return io.NodeOutput((options or Options()).then(chosen, _TITLES[cls.theme]()))
+            made = {k: fitting.of(k, v, themes.input_id(k)) for k, v in chosen.items()}
+            before = options or Options()
+            before = Options(before.settings, (*before.notes, *fitting.notes))
+            return io.NodeOutput(before.then(made, _TITLES[cls.theme]()))
 
 
 class DTGuidanceOptions(OptionsNode):

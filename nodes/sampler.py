@@ -11,7 +11,7 @@ from ..dt_core.metadata import Generation
 from ..dt_core.request import batches, seeds
 from ..dt_core.request.parts import ModelChoice
 from ..dt_core.request.resolved import resolve
-from . import gather
+from . import fingerprints, gather
 from .host import compat, convert, sockets
 from .running import reporting, run
 from .servers import lists
@@ -73,9 +73,9 @@ class DTSampler(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, seed: int | None = None, **_: Any) -> float:
+    def fingerprint_inputs(cls, seed: int | None = None, **_: Any) -> str:
         """A random seed means another picture each time."""
-        return float("nan") if seed == seeds.RANDOM else 0.0
+        return fingerprints.changing() if seed == seeds.RANDOM else ""
 
     @classmethod
     async def execute(cls, model: ModelChoice, **inputs: Any) -> io.NodeOutput:

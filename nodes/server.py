@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..dt_core.connection.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
+from . import fingerprints
 from .host import compat, sockets
 from .running import reporting
 from .servers import secret_homes, stored
@@ -107,4 +108,6 @@ class DTServer(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, saved_server: str = AS_ABOVE, **_inputs: object) -> str:
         """What is stored under the name can change."""
-        return repr(stored.current().find(saved_server) if saved_server != AS_ABOVE else None)
+        if saved_server == AS_ABOVE:
+            return ""
+        return fingerprints.of(stored.current().find(saved_server))

@@ -8,6 +8,7 @@ import { loadTexts } from './lib/text.mjs'
 import { language, translated } from './features/language.mjs'
 import { look } from './features/look.mjs'
 import { preferences } from './features/preferences.mjs'
+import { seedRange } from './features/seed_range.mjs'
 import { fold } from './features/fold.mjs'
 import { refresh } from './features/refresh.mjs'
 import { pickers } from './pickers/lists.mjs'
@@ -30,6 +31,7 @@ const features = [
   language,
   look,
   preferences,
+  seedRange,
   fold,
   refresh,
   pickers,

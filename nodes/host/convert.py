@@ -9,22 +9,74 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...dt_core.errors import RequestError
 from ...dt_core.pictures import pixels
 from ...dt_core.pictures.pixels import WirePicture
 from ...dt_core.pictures.stack import joined
 from ...dt_core.pictures.values import Audio, Mask, Picture
+from ...dt_core.text import Template
+
+_NO_IMAGE = Template(
+    "image_of_odd_shape",
+    "An IMAGE needs the shape [batch, height, width, channels] with at least one picture, not "
+    "{shape}: look at the node that made it.",
+)
+_NO_MASK = Template(
+    "mask_of_odd_shape",
+    "A MASK needs the shape [batch, height, width] with at least one mask, not {shape}: look at "
+    "the node that made it.",
+)
+_NO_TENSOR = Template(
+    "no_tensor", "A tensor is expected where a value of the kind {given} came: check the link."
+)
 
 
-def image_to_pictures(image: torch.Tensor) -> tuple[Picture, ...]:
-    """Every picture of an IMAGE, [B, H, W, C] with values 0 to 1; shares its memory."""
-    batch = image.detach().to(device="cpu", dtype=torch.float32)
-    return tuple(Picture(picture.numpy()) for picture in batch)
+def image_to_pictures(image: Any) -> tuple[Picture, ...]:
+    """Every picture of an IMAGE, [B, H, W, C] with values 0 to 1; shares its memory.
+
+    As other packs have them: without the batch axis, NumPy arrays, bytes (0 to 255), bool and
+    half floats too. Raises RequestError for other shapes and for none at all.
+    """
+    return tuple(Picture(picture.numpy()) for picture in _pictures(image))
 
 
-def mask_to_masks(mask: torch.Tensor) -> tuple[Mask, ...]:
-    """Every mask of a MASK, [B, H, W] or [H, W], 1 = repaint."""
-    batch = mask.detach().to(device="cpu", dtype=torch.float32)
-    return tuple(Mask(row.numpy()) for row in (batch if batch.ndim == 3 else batch[None]))
+def mask_to_masks(mask: Any) -> tuple[Mask, ...]:
+    """Every mask of a MASK, [B, H, W] or [H, W], 1 = repaint; axes of 1 in between are dropped.
+
+    Other forms as in `image_to_pictures`. Raises RequestError.
+    """
+    batch = _floats(mask)
+    if batch.ndim > 3 and batch.shape[-1] == 1 and batch.shape[-3] != 1:
+        batch = batch[..., 0]
+    if batch.ndim < 2 or 0 in batch.shape:
+        raise RequestError(_NO_MASK(shape=_shape(batch)))
+    return tuple(Mask(row.numpy()) for row in batch.reshape(-1, *batch.shape[-2:]))
+
+
+def _pictures(image: Any) -> torch.Tensor:
+    """An IMAGE of any form as float32 [B, H, W, C]."""
+    batch = _floats(image)
+    while batch.ndim > 4 and batch.shape[0] == 1:
+        batch = batch[0]
+    if batch.ndim == 3:
+        batch = batch[None]
+    if batch.ndim != 4 or 0 in batch.shape or batch.shape[3] > 4:
+        raise RequestError(_NO_IMAGE(shape=_shape(batch)))
+    return batch
+
+
+def _floats(values: Any) -> torch.Tensor:
+    """Numbers of any type as float32 on the CPU, whole ones of 8 bits from 0 to 1."""
+    if isinstance(values, np.ndarray):
+        values = torch.from_numpy(np.ascontiguousarray(values))
+    if not isinstance(values, torch.Tensor):
+        raise RequestError(_NO_TENSOR(given=type(values).__name__))
+    made = values.detach().to(device="cpu", dtype=torch.float32)
+    return made / 255 if values.dtype == torch.uint8 else made
+
+
+def _shape(batch: torch.Tensor) -> str:
+    return str([*batch.shape])
 
 
 def values_to_image(pictures: Sequence[Picture]) -> torch.Tensor:
@@ -32,10 +84,15 @@ def values_to_image(pictures: Sequence[Picture]) -> torch.Tensor:
     return _stacked([picture.pixels for picture in pictures])
 
 
-def image_to_bytes(image: torch.Tensor) -> list[NDArray[np.uint8]]:
-    """Every picture of an IMAGE as uint8 [H, W, C]; cut off like ComfyUI's Save Image."""
-    batch = image.detach().to(device="cpu", dtype=torch.float32)
-    return [(picture * 255).nan_to_num().clamp(0, 255).to(torch.uint8).numpy() for picture in batch]
+def image_to_bytes(image: Any) -> list[NDArray[np.uint8]]:
+    """Every picture of an IMAGE as uint8 [H, W, C]; cut off like ComfyUI's Save Image.
+
+    Raises RequestError as `image_to_pictures` does.
+    """
+    return [
+        (picture * 255).nan_to_num().clamp(0, 255).to(torch.uint8).numpy()
+        for picture in _pictures(image)
+    ]
 
 
 def grey_image() -> torch.Tensor:

@@ -140,9 +140,14 @@ def test_a_failure_is_one_sentence_that_names_what_there_is(profile: ServerProfi
         sample(profile, "nowhere.ckpt")
 
 
-def test_a_size_off_the_grid_is_told_with_the_nearest(profile: ServerProfile) -> None:
-    with pytest.raises(reporting.Problem, match="nearest is 128 px"):
-        sample(profile, width=100)
+def test_a_size_off_the_grid_goes_to_the_nearest_and_says_so(profile: ServerProfile) -> None:
+    result = sample(profile, width=100)
+
+    assert result.args[0].shape[2] == 128
+    assert (
+        "width 100 becomes 128: it goes to the nearest multiple of 64 px."
+        in (result.ui["drawthings_notes"])
+    )
 
 
 def test_a_missing_secret_is_told_by_name(server: Any) -> None:

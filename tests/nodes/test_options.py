@@ -337,6 +337,5 @@ def test_the_export_takes_what_the_sampler_takes() -> None:
     assert ids[0] == ids[1]
 
 
-def test_a_wrong_size_is_told_by_the_export_too() -> None:
-    with pytest.raises(reporting.Problem, match="nearest is 128 px"):
-        exported(width=100)
+def test_a_size_off_the_grid_is_rounded_by_the_export_too() -> None:
+    assert exported(width=100)["width"] == 128
