@@ -105,7 +105,7 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     add("--negative", "-n", default=None, metavar="TEXT", help="what to keep out")
     add("--size", "-s", metavar="WxH", help="px, multiples of 64 (default: the model's own)")
     add("--steps", type=int, help="steps of the sampler")
-    add("--seed", type=int, help="0 to 4294967295; -1 or none: random")
+    add("--seed", type=int, help="0 to 4294967295, larger ones are folded; -1 or none: random")
     add(
         "--count", "-c", type=_count, metavar="N", help="how many pictures, each with the next seed"
     )

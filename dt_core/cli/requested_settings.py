@@ -14,9 +14,12 @@ from ..metadata import generation_data as written
 from ..request import seeds
 from ..settings.choices import Sampler
 from ..settings.configuration import Configuration, checked
+from ..settings.fitting import fitted
 from ..settings.table import SETTINGS, Kind, setting
+from . import output
 from .parser import SIZE
 
+_RANDOM = (None, seeds.RANDOM)
 _DIRECT = {
     "model": "model",
     "steps": "steps",
@@ -56,8 +59,10 @@ def wished(options: argparse.Namespace) -> Wished:
             found[name] = checked(setting(name), int(match[number]), side)
     given = options.seed
     if given is not None or "seed" not in (*base.settings, *found):
-        drawn = seeds.chosen(seeds.RANDOM if given is None else given)
-        found["seed"] = checked(setting("seed"), drawn, "--seed")
+        seed, note = fitted("seed", given, "--seed") if given not in _RANDOM else (None, None)
+        found["seed"] = seeds.chosen(seeds.RANDOM) if seed is None else seed
+        if note is not None:
+            output.note(str(note))
     return Wished(
         base.settings.merged(Configuration.of(found)),
         base.prompt if options.prompt is None else options.prompt,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
 from drawthings.tools.comfyui_client import Client, Result
 from PIL import Image
@@ -28,6 +29,13 @@ def notes(result: Result) -> list[str]:
         for event in result.of_kind("executed")
         for note in (event.data.get("output") or {}).get("drawthings_notes") or ()
     ]
+
+
+def asked(simulator: Simulator) -> Configuration:
+    """The settings of the last request."""
+    settings = simulator.requests[-1].configuration
+    assert settings is not None
+    return settings
 
 
 def texts(data: bytes) -> dict[str, str]:
@@ -57,7 +65,7 @@ def test_a_number_beyond_what_servers_take_is_brought_into_range_and_said(
     result = client.run(case(name))
 
     assert any(str(made) in note for note in notes(result))
-    settings = simulator.requests[-1].configuration
+    settings = asked(simulator)
     assert made in (settings["seed"], settings["start_height"])
 
 
@@ -68,7 +76,7 @@ def test_any_64_bit_seed_is_taken(client: Client, simulator: Simulator, seed: in
 
     client.run(prompt)
 
-    assert simulator.requests[-1].configuration["seed"] == seed % 2**32
+    assert asked(simulator)["seed"] == seed % 2**32
 
 
 @pytest.mark.parametrize("name", ["api_default_server", "api_seed_minus_one"])

@@ -165,11 +165,13 @@ def test_no_seed_draws_a_new_one_each_time(seed: int | None) -> None:
     assert config.seed == seed, "the script's own object is left as it was"
 
 
-def test_seeds_are_the_servers_own_range() -> None:
+def test_seeds_beyond_the_servers_range_are_folded_with_a_warning() -> None:
     assert settings(seed=2**32 - 1)["seed"] == 2**32 - 1
-    for impossible in (2**32, -2, 1.5):
-        with pytest.raises(SettingsError, match="seed"):
-            settings(seed=impossible)
+    for seed in (2**32, -2, 2**50 + 3):
+        with pytest.warns(DrawThingsWarning, match="folded into 32 bits"):
+            assert settings(seed=seed)["seed"] == seed % 2**32
+    with pytest.raises(SettingsError, match="seed"):
+        settings(seed=1.5)
 
 
 def test_pictures_are_px_and_tiles_units_of_64() -> None:
