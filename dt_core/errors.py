@@ -52,6 +52,18 @@ class Remedy(Enum):
         "remedy_store_server_first", "Store this server first, with the secret that it is to have."
     )
     CHOOSE_STORED_SERVER = Template("remedy_choose_stored", "Choose the stored server instead.")
+    NEW_CERTIFICATE = Template("remedy_new_certificate", "Give the server a new certificate.")
+    OTHER_KEY = Template(
+        "remedy_other_key", "Give the server a certificate with a key of ECDSA P-256 or RSA."
+    )
+    CHECK_CERTIFICATE = Template(
+        "remedy_check_certificate", "Check the certificate, its authority and the address."
+    )
+    CHECK_CLOCK = Template("remedy_check_clock", "Check the clocks of both machines.")
+    CHOOSE_TLS = Template(
+        "remedy_choose_tls",
+        'Choose "TLS", which trusts the certificate that the server showed first.',
+    )
     INSTALL_CRYPTOGRAPHY = Template(
         "remedy_install_cryptography",
         "Install it (pip install cryptography), give a certificate of your own, or do without TLS.",

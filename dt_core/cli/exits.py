@@ -7,6 +7,7 @@ from ..errors import (
     CertificateChanged,
     DrawThingsError,
     FileOnServer,
+    Remedy,
     RequestError,
     SecretRejected,
     ServerUnreachable,
@@ -59,7 +60,8 @@ def sentence_of(error: DrawThingsError) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, CertificateChanged):
         return f"{text} On the command line: ping --accept {error.presented}"
-    if type(error) is TrustError and "DT Server" in text:
+    chosen_otherwise = error.remedy is Remedy.CHOOSE_TLS or "DT Server" in text
+    if type(error) is TrustError and chosen_otherwise:
         return f"{text} {_NOT_TRUSTED}"
     hint = next((hint for kind, hint in _HERE if isinstance(error, kind)), "")
     return f"{text} {hint}".rstrip()

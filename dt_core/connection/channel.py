@@ -62,13 +62,18 @@ Trust = Literal["none", "stock", "pinned", "own", "system", "authority"]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An open channel and how it is secured: `security` in words, `trust` for programs."""
+    """An open channel and how it is secured: `security` in words, `trust` for programs.
+
+    `first` is the SHA-256 of a certificate that nobody knew; it is remembered once the
+    server is believed.
+    """
 
     channel: grpc.Channel
     security: str
     trust: Trust
     known: KnownServers
     target: str
+    first: str = ""
 
     @property
     def encrypted(self) -> bool:
@@ -137,8 +142,35 @@ def accept(profile: ServerProfile, fingerprint: str, known: KnownServers | None 
         raise _not_tls(profile) from None
     if leaf.fingerprint != fingerprint:
         raise _changed(profile, fingerprint, leaf.fingerprint, "accepted")
-    known.remember(profile.address, fingerprint)
+    known.remember(profile.trust_name, fingerprint)
     forget(profile)
+
+
+def believe(profile: ServerProfile) -> None:
+    """The server answered as one of ours does: from now on its name has that certificate.
+
+    Raises CertificateChanged where another process has met another one meanwhile.
+    """
+    with _lock:
+        connection = _connections.get(_key(profile))
+    if connection is None or not connection.first:
+        return
+    counts = connection.known.believe(profile.trust_name, connection.first)
+    if counts != connection.first:
+        forget(profile)
+        raise _changed(profile, counts, connection.first, "remembered")
+
+
+def doubt(profile: ServerProfile, connection: Connection | None = None) -> None:
+    """It did not, at a first meeting: nothing is remembered of it."""
+    with _lock:
+        current = _connections.get(_key(profile))
+        doubted = connection or current
+        if doubted is None or not doubted.first:
+            return
+        if current is doubted:
+            del _connections[_key(profile)]
+    doubted.known.part(profile.trust_name, doubted.first)
 
 
 def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
@@ -147,15 +179,29 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         with _lock:
             connection = _connections.get(_key(profile))
         forget(profile)
-        judged = profile.tls not in {TlsMode.SYSTEM, TlsMode.AUTHORITY, TlsMode.PLAIN}
-        if failures.is_untrusted(error) and judged:
-            # It was judged when the channel was made, so it is another one by now.
-            known = connection.known if connection else KnownServers()
-            try:
-                _open(profile, known).channel.close()
-            except DrawThingsError as other:
-                return other
+        if failures.is_untrusted(error) or failures.is_no_handshake(error):
+            why = _why_untrusted(profile, connection.known if connection else KnownServers())
+            if why is not None:
+                return why
     return failures.explain(error, profile)
+
+
+def _why_untrusted(profile: ServerProfile, known: KnownServers) -> DrawThingsError | None:
+    """Look at the server's certificate again, for gRPC does not tell what is wrong with it."""
+    try:
+        if profile.tls in {TlsMode.SYSTEM, TlsMode.AUTHORITY}:
+            roots = _read_roots(profile.ca_file) if profile.tls is TlsMode.AUTHORITY else None
+            tls.verify(profile, roots)
+        elif profile.tls is not TlsMode.PLAIN:
+            # It was judged when the channel was made, so it is another one by now.
+            made = _open(profile, known)
+            made.channel.close()
+            doubt(profile, made)
+    except tls.NotTls:
+        return _not_tls(profile)
+    except DrawThingsError as why:
+        return why
+    return None
 
 
 def _key(profile: ServerProfile) -> ServerProfile:
@@ -175,33 +221,32 @@ def _open(profile: ServerProfile, known: KnownServers) -> Connection:
     except tls.NotTls as answer:
         if profile.tls is not TlsMode.AUTOMATIC or profile.fingerprint:
             raise _not_tls(profile) from None
-        if known.fingerprint(profile.address):
+        if known.is_met(profile.trust_name):
             raise TlsMismatch(
                 f"The server at {profile.address} spoke TLS before and now does not: if you "
                 'switched that off yourself, choose "plain text" in DT Server; if it is just '
                 "starting, try again; otherwise somebody may be listening."
             ) from None
         return _plain(answer.target, known)
-    return _pinned(leaf, _judge(profile, leaf, known), known)
+    security, trust, first = _judge(profile, leaf, known)
+    return _pinned(leaf, (security, trust), known, leaf.fingerprint if first else "")
 
 
-def _judge(profile: ServerProfile, leaf: tls.Leaf, known: KnownServers) -> tuple[str, Trust]:
-    """Why the leaf is trusted; CertificateChanged if it is not. A first one is remembered."""
+def _judge(profile: ServerProfile, leaf: tls.Leaf, known: KnownServers) -> tuple[str, Trust, bool]:
+    """Why the leaf is trusted, and whether it is a first one; CertificateChanged if it is not."""
     if profile.fingerprint:
         if leaf.fingerprint == profile.fingerprint:
-            return "TLS, pinned certificate", "pinned"
+            return "TLS, pinned certificate", "pinned", False
         raise _changed(profile, profile.fingerprint, leaf.fingerprint, "pinned")
     if profile.is_loopback and leaf.fingerprint == tls.simulator_fingerprint():
-        return "TLS, this user's simulator", "own"
-    before = known.fingerprint(profile.address)
-    if before is None:
-        known.remember(profile.address, leaf.fingerprint)
-    elif before != leaf.fingerprint:
-        raise _changed(profile, before, leaf.fingerprint, "remembered")
+        return "TLS, this user's simulator", "own", False
+    before = known.meet(profile.trust_name, leaf.fingerprint)
+    if before not in {None, leaf.fingerprint}:
+        raise _changed(profile, str(before), leaf.fingerprint, "remembered")
     if leaf.fingerprint == tls.STOCK_FINGERPRINT:
-        return "TLS, public stock certificate", "stock"
+        return "TLS, public stock certificate", "stock", before is None
     seen = "seen for the first time" if before is None else "the same as before"
-    return f"TLS, own certificate, {seen}", "own"
+    return f"TLS, own certificate, {seen}", "own", before is None
 
 
 def _changed(
@@ -262,10 +307,12 @@ def _target(profile: ServerProfile) -> str:
         return addresses.target(connection)
 
 
-def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers) -> Connection:
+def _pinned(
+    leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers, first: str
+) -> Connection:
     # gRPC ignores the stock certificate's wildcard name, so the name it checks is set
     # to one the certificate has; the pinned leaf is what decides.
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
     channel = grpc.secure_channel(leaf.target, credentials, options=options)
-    return Connection(channel, *security, known, leaf.target)
+    return Connection(channel, *security, known, leaf.target, first)

@@ -35,6 +35,12 @@ def is_untrusted(error: grpc.RpcError) -> bool:
     return any(words in details for words in _NOT_TRUSTED)
 
 
+def is_no_handshake(error: grpc.RpcError) -> bool:
+    """Whether TLS did not come about, for whatever reason."""
+    details = (error.details() if isinstance(error, grpc.Call) else None) or ""
+    return any(words in details for words in _NO_HANDSHAKE)
+
+
 def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     """The error of ours for a failed call: the one table of gRPC statuses.
 
@@ -91,6 +97,7 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
 _TOO_LONG_ANSWER = ("CLIENT: Received message larger", f" vs. {MAX_ANSWER_BYTES})")
 # Of certificates; the last one is what older gRPC says.
 _NOT_TRUSTED = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification", "is not in peer certificate")
+_NO_HANDSHAKE = ("andshake failed", "HANDSHAKE_FAILURE")
 
 # What gRPC says of connections, in lower case.
 _SILENT = ("keepalive", "ping timeout", "timed out")

@@ -143,6 +143,15 @@ class ServerProfile:
         return _SAFETY.index(self.tls) >= _SAFETY.index(other.tls)
 
     @property
+    def trust_name(self) -> str:
+        """The "host:port" under which its certificate is remembered.
+
+        At one of the addresses that a name stands for it is the name's: an address beside
+        the known one is no new server.
+        """
+        return self.certificate_name or self.address
+
+    @property
     def host_is_address(self) -> bool:
         """Whether the host is an IP address and no name."""
         try:

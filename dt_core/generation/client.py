@@ -133,12 +133,14 @@ class Client:
         request = protobuf.EchoRequest(name=self._name, sharedSecret=self._secret)
         reply = self._ask(protobuf.ECHO, request, timeout_s)
         if reply.sharedSecretMissing:
+            channel.doubt(self.profile)
             given = "is wrong" if self._secret else "is missing"
             raise SecretRejected(
                 f"The server at {self.profile.address} wants a shared secret, and ours {given}: "
                 "store it and name it in DT Server."
             )
         catalog = Catalog.from_reply(reply)
+        channel.believe(self.profile)
         with self._lock:
             self._catalog, self._catalog_time = catalog, time.monotonic()
         return catalog
@@ -343,7 +345,10 @@ class Client:
             keepalive.keep(connection.target)  # there is a socket now, maybe a new one
             return answer
         except grpc.RpcError as error:
-            raise channel.explain(error, self.profile) from None
+            meant = channel.explain(error, self.profile)
+            if not isinstance(meant, NoAnswer):  # it may be busy
+                channel.doubt(self.profile, connection)
+            raise meant from None
 
 
 class AsyncClient:

@@ -6,13 +6,13 @@ asked who it is: a server's identifier is its process's own (docs/protocol.md 6.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import time
 from collections.abc import Sequence
 
 from ..connection import addresses as reach
-from ..errors import DrawThingsError
+from ..errors import DrawThingsError, TrustError
+from ..files import say_once
 from .client import Client
 
 ANSWER_S = 6.0  # to wait for all addresses together; those that are silent take no part
@@ -56,8 +56,12 @@ def _ask(client: Client) -> tuple[Client, ...]:
     told: dict[Client, int] = {}
 
     def ask(member: Client) -> None:
-        with contextlib.suppress(DrawThingsError):  # it is not there, or not now
+        try:
             told[member] = member.catalog().server_identifier
+        except TrustError as error:  # somebody else beside the known server
+            say_once(error.told())
+        except DrawThingsError:  # it is not there, or not now
+            return
 
     threads = [
         threading.Thread(target=ask, args=(member,), name="drawthings-spread", daemon=True)

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from cryptography.x509.oid import NameOID
 from drawthings.dt_core.wire import protobuf
 
@@ -51,11 +51,27 @@ class Certificate:
     fingerprint: str
 
 
+_KEYS: dict[str, Callable[[], Any]] = {
+    "P-256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "P-521": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "Ed25519": ed25519.Ed25519PrivateKey.generate,
+    "Ed448": ed448.Ed448PrivateKey.generate,
+}
+
+
 def make_certificate(
-    name: str = "localhost", dns: tuple[str, ...] = ("localhost", "*"), ips: tuple[str, ...] = ()
+    name: str = "localhost",
+    dns: tuple[str, ...] = ("localhost", "*"),
+    ips: tuple[str, ...] = (),
+    *,
+    days: tuple[int, int] = (-1, 2),
+    kind: str = "P-256",
 ) -> Certificate:
-    """A leaf signed by a root that nobody sees, as the stock one is (docs/protocol.md 8.1)."""
-    root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    """A leaf signed by a root that nobody sees, as the stock one is (docs/protocol.md 8.1).
+
+    Valid for those `days`, counted from today, with a key of that `kind`.
+    """
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), _KEYS[kind]()
     now = dt.datetime.now(dt.timezone.utc)
     alternatives: list[x509.GeneralName] = [x509.DNSName(entry) for entry in dns]
     alternatives += [x509.IPAddress(ipaddress.ip_address(ip)) for ip in ips]
@@ -65,8 +81,8 @@ def make_certificate(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Some Root CA")]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
+        .not_valid_before(now + dt.timedelta(days=days[0]))
+        .not_valid_after(now + dt.timedelta(days=days[1]))
     )
     if alternatives:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
@@ -84,9 +100,12 @@ def make_certificate(
 
 @contextmanager
 def serving(
-    server: ScriptedServer, certificate: Certificate | None = None, port: int = 0
+    server: ScriptedServer,
+    certificate: Certificate | None = None,
+    port: int = 0,
+    host: str = "0.0.0.0",
 ) -> Iterator[ScriptedServer]:
-    """Run the server on all local addresses, at a free port if none is given."""
+    """Run the server, by default on all local addresses and at a free port."""
 
     def echo(request: Any, context: grpc.ServicerContext) -> Any:
         server.greeted += 1
@@ -123,10 +142,10 @@ def serving(
         (grpc.method_handlers_generic_handler(protobuf.SERVICE, methods),)
     )
     if certificate is None:
-        server.port = running.add_insecure_port(f"0.0.0.0:{port}")
+        server.port = running.add_insecure_port(f"{host}:{port}")
     else:
         credentials = grpc.ssl_server_credentials([(certificate.key, certificate.pem)])
-        server.port = running.add_secure_port(f"0.0.0.0:{port}", credentials)
+        server.port = running.add_secure_port(f"{host}:{port}", credentials)
     running.start()
     try:
         yield server
