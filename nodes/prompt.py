@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..dt_core.models.families import family_of_file
+from ..dt_core.models.file_names import family_of_file
 from ..dt_core.request import prompt_syntax
 from ..dt_core.request.parts import ModelChoice
 from ..dt_core.text import Text

@@ -9,7 +9,8 @@ import statistics
 import time
 
 from ..errors import SecretRejected
-from ..models.families import FAMILIES, weights_of
+from ..models.families import FAMILIES
+from ..models.file_names import weights_of
 from ..text import Template
 from .verdicts import Found, judged, not_applicable, passed
 from .visit import Check, Visit

@@ -8,7 +8,6 @@ also depends on its own description (`catalog.Model`).
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -67,6 +66,7 @@ class Family:
     hires_fix_scale: int | None  # side from which hires fix helps, in units of 64 px
     modifiers_seen: tuple[str, ...]
     refiner_versions: tuple[str, ...]
+    files: tuple[str, ...]  # official models without a preset, without weights and ending
     presets: tuple[Preset, ...]
     preview: PreviewRecipe
     features: frozenset[str]
@@ -131,6 +131,7 @@ def _family(version: str, row: Mapping[str, Any]) -> Family:
         hires_fix_scale=row["hires_fix_scale"],
         modifiers_seen=tuple(row["modifiers_seen"]),
         refiner_versions=tuple(row["refiner_versions"]),
+        files=tuple(row.get("files", ())),
         presets=tuple(_preset(preset) for preset in row["presets"]),
         preview=PreviewRecipe.from_json(row["preview"]),
         features=frozenset(name for name, on in row["supports"].items() if on),
@@ -148,26 +149,3 @@ FAMILIES: Mapping[str, Family] = _load()
 def family(version: str) -> Family | None:
     """The family of a version string; None for one newer than our table."""
     return FAMILIES.get(version)
-
-
-_WEIGHTS = re.compile(r"_(q\d+p|i\d+x|bf16|f16|fp16)(_svd)?\.ckpt$")
-
-
-def weights_of(file: str) -> str:
-    """How the weights in a file are stored, by its name, such as "q6p"; "" if it does not tell."""
-    found = _WEIGHTS.search(file)
-    return found[1] if found else ""
-
-
-def without_weights(file: str) -> str:
-    """A file's name without how its weights are stored: the same for all that differ in that."""
-    return _WEIGHTS.sub("", file)
-
-
-def family_of_file(file: str) -> Family | None:
-    """The family of a well-known official file, whatever its quantization; else None."""
-    stem = without_weights(file)
-    for row in FAMILIES.values():
-        if any(without_weights(preset.model) == stem for preset in row.presets):
-            return row
-    return None

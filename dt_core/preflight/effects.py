@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models.families import Family, Preset, without_weights
+from ..models.families import Family, Preset
+from ..models.file_names import preset_for, without_weights
 from ..pictures.values import Mask, Picture
 from ..request.parts import Lora, Reference
 from ..request.resolved import GenerationRequest, Resolved, resolve
@@ -34,6 +35,9 @@ _OF_OPTIONS = ("num_frames", "refiner_model", "refiner_start")
 _DOT = Picture(np.zeros((1, 1, 3), np.float32))  # stands for any picture
 _PATCH = Mask(np.ones((1, 1), np.float32))  # stands for any mask
 
+_OF_ANOTHER = Template(
+    "preset_of_another", "These are the values of {preset}, another model of {family}."
+)
 _ALONE = Template("reason_alone", "{why}.", capital=True)
 _WITH_LORA = Template("with_lora", "Use it with the LoRA {file}.")
 _HALF = Template("half_of_two", "It is one half of two: the server lacks the refiner {refiner}.")
@@ -89,7 +93,8 @@ def recommended(at: Resolved) -> Recommendation | None:
     family = at.family
     if family is None:
         return None
-    preset = _preset_of(at, family)
+    used_loras = [lora.file for lora in at.loras if lora.weight]
+    preset = preset_for(str(at.settings["model"] or ""), family, used_loras)
     settings = _of_preset(preset, family) if preset else {}
     scale = at.model.default_scale if at.model else None
     side = (scale or family.default_scale or 0) * UNIT_PX
@@ -103,6 +108,8 @@ def recommended(at: Resolved) -> Recommendation | None:
         [file for file in preset.lora_files if without_weights(file) not in used] if preset else []
     )
     notes = [_WITH_LORA(file=file) for file in missing]
+    if preset is not None and not _is_for(preset, str(at.settings["model"] or "")):
+        notes.append(_OF_ANOTHER(preset=preset.name, family=family.name))
     refiner = _refiner_of(settings, at)
     if refiner is not None:
         settings["refiner_model"] = refiner
@@ -116,6 +123,12 @@ def recommended(at: Resolved) -> Recommendation | None:
     return Recommendation(name, MappingProxyType(settings), tuple(notes))
 
 
+def _is_for(preset: Preset, file: str) -> bool:
+    """Whether the preset was made for the model, or for one whose name it continues."""
+    model, name = without_weights(file), without_weights(preset.model)
+    return model == name or model.startswith(f"{name}_")
+
+
 def _counting(settings: Mapping[str, Any], at: Resolved) -> dict[str, Any]:
     """Without what would do nothing, such as the guidance of a distilled model."""
     then = Configuration.of({**at.request.settings.explicit, **settings})
@@ -123,19 +136,6 @@ def _counting(settings: Mapping[str, Any], at: Resolved) -> dict[str, Any]:
     # Shift switches off by itself what would replace it.
     idle = reasons(resolve(request, at.catalog), frozenset({"resolution_dependent_shift"}))
     return {key: value for key, value in settings.items() if key not in idle}
-
-
-def _preset_of(at: Resolved, family: Family) -> Preset | None:
-    """Made for the model and most of the LoRAs; of several the one that hurries least."""
-    model = without_weights(str(at.settings["model"] or ""))
-    used = {without_weights(lora.file) for lora in at.loras if lora.weight}
-    fitting = [row for row in family.presets if without_weights(row.model) == model]
-
-    def rank(row: Preset) -> tuple[int, int, float]:
-        wanted = {without_weights(file) for file in row.lora_files}
-        return -len(wanted & used), len(wanted - used), -row.settings.get("steps", 0)
-
-    return min(fitting, key=rank, default=None)
 
 
 def _of_preset(preset: Preset, family: Family) -> dict[str, Any]:

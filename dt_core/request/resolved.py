@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..models.catalog import Catalog, Model
-from ..models.families import Family, family_of_file
+from ..models.families import Family
+from ..models.file_names import family_of_file
 from ..pictures.values import Mask, Picture, Size
 from ..settings.configuration import DEFAULTS, Configuration, LoraSettings
 from .parts import Control, Lora, Reference

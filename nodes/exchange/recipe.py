@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...dt_core.metadata import Generation
-from ...dt_core.models.families import Family, family_of_file
+from ...dt_core.models.families import Family
+from ...dt_core.models.file_names import family_of_file
 from ...dt_core.settings import themes
 from ...dt_core.settings.choices import Choice
 from ...dt_core.settings.configuration import DEFAULTS, Configuration, ControlSettings, LoraSettings

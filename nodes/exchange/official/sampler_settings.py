@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....dt_core.connection.profile import DEFAULT_ADDRESS, TlsMode
-from ....dt_core.models.families import Family, family, family_of_file
+from ....dt_core.models.families import Family, family
+from ....dt_core.models.file_names import family_of_file
 from ....dt_core.settings import themes
 from ....dt_core.settings.choices import Sampler, SeedMode
 from ....dt_core.settings.configuration import DEFAULTS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from drawthings.dt_core.models.families import FAMILIES, Family, family, family_of_file
+from drawthings.dt_core.models.families import FAMILIES, Family, family
+from drawthings.dt_core.models.file_names import family_of_file
 from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.settings.table import NOT_READ, SETTINGS
