@@ -53,6 +53,7 @@ def _stand_in(version: str, row: Mapping[str, Any]) -> Family:
         hires_fix_scale=None,
         modifiers_seen=(),
         refiner_versions=(version,),
+        files=(),
         presets=(),
         preview=PreviewRecipe("none", channels),
         features=frozenset(),
