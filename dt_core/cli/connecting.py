@@ -11,7 +11,7 @@ from ..generation.client import Client
 
 SECRETS_FILE = "secrets.json"
 _NAME = "drawthings"
-_MODES = {
+MODES = {
     "automatic": TlsMode.AUTOMATIC,
     "tls": TlsMode.TLS,
     "plain": TlsMode.PLAIN,
@@ -21,7 +21,7 @@ _MODES = {
 
 def profile_of(options: argparse.Namespace) -> ServerProfile:
     """Which server, and how far it is trusted. Raises SettingsError."""
-    tls = TlsMode.AUTHORITY if options.ca_file else _MODES[options.tls or "automatic"]
+    tls = TlsMode.AUTHORITY if options.ca_file else MODES[options.tls or "automatic"]
     named = default_profile() if options.server is None else None
     return ServerProfile(
         ",".join(named.addresses) if named else options.server,
@@ -32,10 +32,16 @@ def profile_of(options: argparse.Namespace) -> ServerProfile:
     )
 
 
-def client_of(profile: ServerProfile) -> Client:
-    """A client with the secret that the profile names. Raises SecretRejected."""
+def client_of(profile: ServerProfile, *, is_named: bool = True) -> Client:
+    """A client with the secret that the profile names. Raises SecretRejected.
+
+    A server that was just heard, not named, is not told DRAWTHINGS_SECRET: anybody can
+    announce one.
+    """
     secrets = SecretStore(folders.user_folder() / SECRETS_FILE)
-    return Client(profile, secret=secrets.lookup(profile.secret_name), name=_NAME)
+    goes_along = is_named or bool(profile.secret_name)
+    secret = secrets.lookup(profile.secret_name) if goes_along else None
+    return Client(profile, secret=secret, name=_NAME)
 
 
 def clients_of(options: argparse.Namespace) -> tuple[Client, ...]:

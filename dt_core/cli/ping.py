@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         for profile in profiles:
             channel.accept(profile, options.accept)
             output.note(f"The certificate of {profile.address} is trusted from now on.")
-    answers = [_answer(profile) for profile in profiles]
+    answers = [_answer(profile, is_named=not options.discover) for profile in profiles]
     if options.json:
         output.as_json([told for told, _ in answers])
     else:
@@ -52,10 +52,12 @@ def _say(answers: Iterable[tuple[dict[str, Any], DrawThingsError | None]]) -> No
             output.note(exits.sentence_of(error))
 
 
-def _answer(profile: ServerProfile) -> tuple[dict[str, Any], DrawThingsError | None]:
+def _answer(
+    profile: ServerProfile, *, is_named: bool
+) -> tuple[dict[str, Any], DrawThingsError | None]:
     told: dict[str, Any] = {"address": profile.address}
     try:
-        client = _greeted(profile)
+        client = _greeted(profile, is_named=is_named)
         start = time.monotonic()
         catalog = client.echo()
         latency_ms = round((time.monotonic() - start) * 1000, 1)
@@ -82,10 +84,10 @@ def _answer(profile: ServerProfile) -> tuple[dict[str, Any], DrawThingsError | N
     return told, None
 
 
-def _greeted(profile: ServerProfile) -> Client:
+def _greeted(profile: ServerProfile, *, is_named: bool) -> Client:
     """A client whose server has answered once. Says where only TLS is missing, or the port
     is somebody else's."""
-    client = connecting.client_of(profile)
+    client = connecting.client_of(profile, is_named=is_named)
     try:
         client.echo()
     except NoAnswer:
@@ -134,9 +136,14 @@ def _of_the_proxy(client: Client) -> dict[str, Any]:
 
 
 def _found(options: argparse.Namespace) -> tuple[ServerProfile, ...]:
+    heard = (server.profile() for server in discover(options.seconds))
     profiles = tuple(
-        replace(server.profile(), secret_name=options.secret_name)
-        for server in discover(options.seconds)
+        replace(
+            profile,
+            secret_name=options.secret_name,
+            tls=connecting.MODES[options.tls] if options.tls else profile.tls,
+        )
+        for profile in heard
     )
     if not profiles:
         output.note(_NOBODY)

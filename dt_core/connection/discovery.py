@@ -41,10 +41,14 @@ class FoundServer:
     tls: bool | None
 
     def profile(self) -> ServerProfile:
-        """How to reach it."""
-        modes = {True: TlsMode.TLS, False: TlsMode.PLAIN, None: TlsMode.AUTOMATIC}
+        """How to reach it.
+
+        Plain text is never chosen by an announcement, which anybody can make: no secret would
+        be safe then. Automatically it is spoken where there is none.
+        """
         host = f"[{self.address}]" if ":" in self.address else self.address
-        return ServerProfile(f"{host}:{self.port}", modes[self.tls])
+        mode = TlsMode.TLS if self.tls else TlsMode.AUTOMATIC
+        return ServerProfile(f"{host}:{self.port}", mode)
 
 
 @dataclass(frozen=True, slots=True)

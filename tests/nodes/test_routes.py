@@ -275,9 +275,7 @@ def test_servers_that_announce_themselves_are_offered_unless_they_are_listed(
     status, answer = asked("/servers/discover", {"seconds": 0.2})
 
     assert status == 200
-    assert answer["found"] == [
-        {"name": "the box", "address": "127.0.0.1:7002", "tls": "plain text"}
-    ]
+    assert answer["found"] == [{"name": "the box", "address": "127.0.0.1:7002", "tls": "automatic"}]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 11, "3", None])

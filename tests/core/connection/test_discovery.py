@@ -69,7 +69,7 @@ def test_the_malformed_packet_of_a_linux_server_is_read() -> None:
 
     assert server == FoundServer("gpu-box", "gpu-box.local", 7859, SENDER, tls=False)
     assert server.profile().address == f"{SENDER}:7859"
-    assert server.profile().tls is TlsMode.PLAIN
+    assert server.profile().tls is TlsMode.AUTOMATIC
 
 
 def test_the_packet_of_an_apple_server_is_read_with_its_compressed_names() -> None:
@@ -110,7 +110,7 @@ def test_records_may_come_in_several_packets_and_any_order() -> None:
     ("instance", "shown", "mode"),
     [
         ("Mac_tls", "Mac", TlsMode.TLS),
-        ("Mac_notls", "Mac", TlsMode.PLAIN),
+        ("Mac_notls", "Mac", TlsMode.AUTOMATIC),
         ("Mac", "Mac", TlsMode.AUTOMATIC),
         ("Büro", "Büro", TlsMode.AUTOMATIC),
     ],
