@@ -8,6 +8,7 @@ from typing import Any
 from .running import (
     GeneratedImage,
     GenerationEvent,
+    GenerationNote,
     GenerationPreview,
     GenerationProgress,
     GenerationStarted,
@@ -37,6 +38,8 @@ class Collected:
                 self._preview(png)
         elif isinstance(event, GenerationStarted):
             warn(*event.warnings)
+        elif isinstance(event, GenerationNote):
+            warn(event.sentence)
         elif isinstance(event, ServerLeft):
             warn(f"{event.why} Another server goes on.")
 

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from .. import preflight
 from ..errors import NoAnswer, RequestError, ServerUnreachable
 from ..generation.client import Client
 from ..generation.events import (
     AudioReceived,
     ImageReceived,
+    Noticed,
     Preview,
     Progress,
     RemoteDownload,
@@ -123,11 +122,20 @@ class ServerLeft:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class GenerationNote:
+    """The answer to request number `request` is odd in a way that costs no picture."""
+
+    request: int
+    sentence: str
+
+
 GenerationEvent = (
     GenerationStarted
     | GenerationProgress
     | GenerationDownload
     | GenerationPreview
+    | GenerationNote
     | GeneratedImage
     | GeneratedAudio
     | ServerLeft
@@ -199,6 +207,8 @@ class Work:
             yield GenerationDownload(number, what.received_bytes, what.expected_bytes)
         elif isinstance(what, Preview):
             yield GenerationPreview(number, what, self._started[number])
+        elif isinstance(what, Noticed):
+            yield GenerationNote(number, str(what.text))
         elif isinstance(what, ImageReceived):
             yield self._image(number, event.address, what)
         elif isinstance(what, AudioReceived) and (rate := self._sample_rate) is not None:
@@ -231,7 +241,7 @@ class Work:
         pieces = [piece.samples for answer in answers for piece in answer.audio]
         if not pieces or rate is None:
             return None
-        return Audio(np.concatenate(pieces, axis=1), rate)
+        return Audio.joined(pieces, rate)
 
     def write_audio(self, path: Path) -> bool:
         """The sound as a WAV file; whether there was any."""

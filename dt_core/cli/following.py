@@ -12,6 +12,7 @@ from ..api.running import (
     GeneratedImage,
     GenerationDownload,
     GenerationEvent,
+    GenerationNote,
     GenerationProgress,
     GenerationStarted,
     ServerLeft,
@@ -45,6 +46,8 @@ class Following:
             self.warn(event.warnings)
             self._show(event.request, "waiting for the server")
             self._event("started", request=event.request, server=event.server)
+        elif isinstance(event, GenerationNote):
+            self.warn([event.sentence])
         elif isinstance(event, ServerLeft):
             self.warn([f"{event.why} Another server goes on."])
         elif isinstance(event, GenerationProgress):

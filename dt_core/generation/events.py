@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from ..errors import TensorError
 from ..pictures.pixels import WirePicture
 from ..request.resolved import Resolved
-from ..text import Text
+from ..text import Template, Text
 from ..wire.tensor import lend, read_header
 
 PREVIEW_LIMIT = 128 << 20  # bytes, decoded; of a film in 4K a fifth of it
+_PREVIEW_TOO_LARGE = Template(
+    "preview_too_large", "A preview of {size_mib} MiB is larger than any model's."
+)
 
 
 class Stage(Enum):
@@ -72,7 +75,7 @@ class Preview:
         """
         size_bytes = read_header(self.data).size_bytes
         if size_bytes > PREVIEW_LIMIT:
-            raise TensorError(f"A preview of {size_bytes >> 20} MiB is larger than any model's.")
+            raise TensorError(_PREVIEW_TOO_LARGE(size_mib=size_bytes >> 20))
         return lend(self.data, np.array)
 
 
@@ -104,12 +107,32 @@ class ImageReceived:
 
 @dataclass(frozen=True, slots=True)
 class AudioReceived:
-    """Sound, float32 [channels, samples]; the family knows the sample rate."""
+    """Sound, float32 [channels, samples]; the family knows the sample rate.
+
+    `nonfinite` counts the NaN and infinite values among what was sent; they became 0.
+    """
 
     samples: NDArray[Any]
+    nonfinite: int = 0
 
 
-Event = Started | Progress | Preview | DownloadSize | RemoteDownload | ImageReceived | AudioReceived
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """The answer is odd in a way that costs no picture: a sentence for the user."""
+
+    text: Text
+
+
+Event = (
+    Started
+    | Progress
+    | Preview
+    | DownloadSize
+    | RemoteDownload
+    | ImageReceived
+    | AudioReceived
+    | Noticed
+)
 
 
 @dataclass(frozen=True, slots=True)

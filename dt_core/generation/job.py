@@ -16,6 +16,7 @@ from ..connection.profile import ServerProfile
 from ..errors import Cancelled, DrawThingsError, NoImages, ServerUnreachable, TensorError
 from ..pictures.stack import Stack
 from ..request import frames
+from ..text import Template
 from ..wire import fpzip_pool
 from .allowance import Allowance
 from .delivery import Delivery
@@ -26,10 +27,17 @@ from .events import (
     Event,
     ImageReceived,
     Lost,
+    Noticed,
     Started,
     optional_bytes,
 )
 from .reading import Reader
+
+_SOUND_NOT_A_NUMBER = Template(
+    "sound_values_no_numbers",
+    "The sound holds {count} values that are no numbers (NaN), which are silent: try another "
+    "sampler or size.",
+)
 
 MOST_LOST = 3  # after so many damaged pictures nobody waits for the rest
 
@@ -91,6 +99,8 @@ class Job(EventQueue[Event]):
             self.images.append(event)
         elif isinstance(event, AudioReceived):
             self.audio.append(event)
+            if event.nonfinite:
+                self.put(Noticed(_SOUND_NOT_A_NUMBER(count=event.nonfinite)))
         self.put(event, optional_bytes(event))
 
     def _run(self) -> None:

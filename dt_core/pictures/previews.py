@@ -16,7 +16,18 @@ from numpy.typing import NDArray
 
 from . import half_floats
 
-__all__ = ["PreviewRecipe", "audio_row_count", "latent_to_rgb", "rgb_to_latent"]
+__all__ = [
+    "PreviewRecipe",
+    "audio_row_count",
+    "can_be_shown",
+    "latent_to_rgb",
+    "rgb_to_latent",
+]
+
+# What programs that show and shrink pictures can take. The largest request has 8192 px, and
+# 128 times as much as the other side.
+MOST_SIDE_PX = 8192 + 64
+MOST_RATIO = 256
 
 Kind = Literal["linear", "oklab", "pixel_patches", "none"]
 Triple = tuple[float, ...]
@@ -84,6 +95,12 @@ def audio_row_count(batch: int, width: int) -> int:
     return -(-((batch - 1) * 8 + 1) // (width * batch))
 
 
+def can_be_shown(height: int, width: int) -> bool:
+    """Whether a picture of that size is one that others can show."""
+    small, large = sorted((height, width))
+    return small >= 1 and large <= MOST_SIDE_PX and large <= MOST_RATIO * small
+
+
 def latent_to_rgb(
     latent: NDArray[Any], preview: PreviewRecipe, at_most: int | None = None
 ) -> NDArray[np.uint8] | None:
@@ -92,7 +109,8 @@ def latent_to_rgb(
     `latent` is float16 or float32 [N, h, w, C]; H and W are h and w, times the patch size
     for pixel patches, less the audio rows. Of more than `at_most` frames so many are made,
     first and last among them. Values that are not finite become 0. Returns None where
-    there is no preview: no recipe, or another number of channels or dimensions.
+    there is no preview: no recipe, another number of channels or dimensions, or a size that
+    nobody can show.
     """
     if latent.ndim != 4 or 0 in latent.shape:
         return None
@@ -107,6 +125,8 @@ def latent_to_rgb(
         if height <= 0:
             return None
         latent = latent[:, :height]
+    if not can_be_shown(height * recipe.patch, width * recipe.patch):
+        return None
     if at_most is not None and batch > at_most:
         latent = latent[np.linspace(0, batch - 1, at_most).round().astype(int)]
     with np.errstate(all="ignore"):  # NaN, and what BLAS makes of it on some processors

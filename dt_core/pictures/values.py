@@ -6,6 +6,7 @@ read-only, so a value can be shared without copying.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,3 +151,14 @@ class Audio:
 
     samples: FloatArray
     sample_rate: int
+
+    @classmethod
+    def joined(cls, pieces: Sequence[FloatArray], sample_rate: int) -> Audio:
+        """Pieces one after the other; one channel is heard on all sides where others have two.
+
+        `pieces` is at least one array of [channels, samples], with one channel or the same
+        number as the others.
+        """
+        channels = max(len(piece) for piece in pieces)
+        alike = [np.broadcast_to(piece, (channels, piece.shape[1])) for piece in pieces]
+        return cls(np.concatenate(alike, axis=1), sample_rate)

@@ -31,6 +31,16 @@ def pictures(resolved: Resolved) -> int:
     return count(resolved) * int(resolved.settings["batch_size"])
 
 
+def most_pictures(resolved: Resolved) -> int:
+    """How many pictures may come back: what the request asks for, also of a model that we take
+    for another than it is."""
+    asked = int(resolved.settings["num_frames"])
+    family = resolved.family
+    named = "num_frames" in resolved.request.settings.explicit
+    of_one = max(count(resolved), asked if named or family is None else 1)
+    return of_one * int(resolved.settings["batch_size"])
+
+
 def per_second(resolved: Resolved) -> float | None:
     """Frames per second of what the model makes; None for still pictures."""
     if resolved.family is None or not resolved.family.is_video:

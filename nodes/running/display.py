@@ -19,6 +19,7 @@ from ...dt_core.generation.events import (
     DownloadSize,
     Event,
     ImageReceived,
+    Noticed,
     Preview,
     Progress,
     RemoteDownload,
@@ -127,6 +128,8 @@ class Display:
                 case DownloadSize(size):
                     newest, self._current.done = None, self._current.total
                     self._tell({"phase": "receiving", "size": size})
+                case Noticed(text=text):
+                    self.notes.append(text)
                 case Preview():
                     newest = event
                 case ImageReceived():

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeVar
 
-import numpy as np
-
 from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import DrawThingsError, NoAnswer, ServerError
 from ...dt_core.generation import fleet
@@ -231,7 +229,7 @@ def _sound(answers: Sequence[Answer], family: Family | None) -> Audio | None:
     rate = family.audio_sample_rate if family is not None else None
     if not pieces or rate is None:
         return None
-    return Audio(np.concatenate(pieces, axis=1), rate)
+    return Audio.joined(pieces, rate)
 
 
 def _notes(pictures: list[WirePicture]) -> Iterator[Text]:

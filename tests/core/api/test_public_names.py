@@ -19,13 +19,13 @@ NAMES = sorted(
     Client ColorCalibration CompressionMethod Configuration Control ControlInputType ControlMode
     ControlNetConfig DownloadSize DrawThingsClient DrawThingsError DrawThingsWarning Event
     FileOnServer FileStatus FoundServer GeneratedAudio GeneratedImage GenerationDownload
-    GenerationEvent GenerationFailed GenerationPreview GenerationProgress GenerationRequest
-    GenerationStarted ImageGenerationConfig ImageReceived Job LoRAConfig Lora LoraMode Mask
-    ModelChoice ModelMetadata ModelNotFound NoAnswer NoImages Picture Preview Progress
-    ProtocolError Reference RemoteDownload RequestError Sampler SecretRejected SeedMode
-    ServerError ServerLeft ServerProfile ServerUnreachable SettingsError Size Stage Started
-    TensorError Thresholds TlsMismatch TlsMode TrustError Upload UploadFailed UploadPhase
-    UploadedFile discover encode_image_to_tensor latent_info save_images
+    GenerationEvent GenerationFailed GenerationNote GenerationPreview GenerationProgress
+    GenerationRequest GenerationStarted ImageGenerationConfig ImageReceived Job LoRAConfig Lora
+    LoraMode Mask ModelChoice ModelMetadata ModelNotFound NoAnswer NoImages Noticed Picture
+    Preview Progress ProtocolError Reference RemoteDownload RequestError Sampler SecretRejected
+    SeedMode ServerError ServerLeft ServerProfile ServerUnreachable SettingsError Size Stage
+    Started TensorError Thresholds TlsMismatch TlsMode TrustError Upload UploadFailed
+    UploadPhase UploadedFile discover encode_image_to_tensor latent_info save_images
     """.split()  # noqa: SIM905
 )
 

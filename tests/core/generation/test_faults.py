@@ -146,7 +146,8 @@ FAILURES = [
     (of("dims", picture=1), TensorError, 1, "1024 MiB is the most", "again"),
     (of("dims", picture=1, dims=[2**31 - 1] * 12), TensorError, 1, "is the most", "again"),
     (of("dims", picture=1, dims=[1, -4, 4, 3]), TensorError, 1, "negative", "again"),
-    (of("dims", picture=1, dims=[1, 8192, 8192, 4]), TensorError, FRAMES - 1, "do not", "again"),
+    (of("dims", picture=1, dims=[1, 192, 192, 4]), TensorError, FRAMES - 1, "do not", "again"),
+    (of("dims", picture=1, dims=[1, 256, 256, 4]), ProtocolError, 1, "256x256 px", "see what"),
     (of("dims", picture=1, dims=[0]), TensorError, 1, "empty", "again"),
     *[
         (of("status", code=code, picture=picture), error, picture, words, step)

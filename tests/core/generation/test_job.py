@@ -8,6 +8,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -121,11 +122,13 @@ def test_a_whole_generation_arrives_as_typed_events_in_order() -> None:
 def test_pieces_become_one_picture_and_messages_above_grpcs_own_limit_pass() -> None:
     data = tensor.encode(np.full((1, 1024, 1024, 3), -1, np.float16))
     piece = 4 * 1024 * 1024
-    events = events_of(
+    large = replace(REQUEST, settings=REQUEST.settings.replace(start_width=1024, start_height=1024))
+    with answering(
         Response(generatedImages=[data[:piece]], chunkState=protobuf.MORE_CHUNKS),
         Response(generatedImages=[data[piece:]]),
         Response(generatedImages=[picture(1)]),
-    )
+    ) as (_, client):
+        events = list(client.generate(large))
     images = [event for event in events if isinstance(event, ImageReceived)]
     assert [image.picture.rgb.shape for image in images] == [(1024, 1024, 3), (8, 8, 3)]
     assert [image.picture.rgb.max() for image in images] == [0, 1]
@@ -348,11 +351,12 @@ def test_an_answer_without_bounds_is_refused_in_words() -> None:
 
 def test_previews_that_nobody_takes_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_queue, "OPTIONAL_BYTES", 3000)
-    previews = [Response(previewImage=bytes(1000)) for _ in range(50)]
+    latent = tensor.encode(np.zeros((1, 8, 8, 8), np.float16))  # of 1092 bytes
+    previews = [Response(previewImage=latent) for _ in range(50)]
     with answering(*previews, Response(generatedImages=[picture()])) as (_, client):
         running = client.generate(REQUEST)
         assert running.wait(20)
-        assert sum(isinstance(event, Preview) for event in running) == 4
+        assert sum(isinstance(event, Preview) for event in running) == 3
         assert len(running.images) == 1
 
 
