@@ -89,6 +89,21 @@ def test_a_server_with_a_secret_is_added_corrected_and_made_the_default(
         assert SECRET not in canvas.page.evaluate(KEPT)
 
 
+def test_a_server_that_moves_is_asked_for_its_secret_again(canvas: Canvas, tab: Locator) -> None:
+    with Simulator(secret=SECRET) as studio, Simulator(secret=SECRET) as moved:
+        row = add_server(tab, "moving", studio.address, Shared_secret=SECRET)
+        expect(row).to_contain_text("connected", timeout=DEADLINE_MS)
+
+        row.get_by_role("button", name="Edit").click()
+        fill(tab, Address=moved.address)
+        expect(tab.get_by_role("alert")).to_contain_text("enter it again", timeout=DEADLINE_MS)
+        expect(tab.get_by_label("Shared secret", exact=True)).to_be_focused()
+        expect(row).to_contain_text("wrong shared secret", timeout=DEADLINE_MS)
+
+        fill(tab, Shared_secret=SECRET)
+        expect(row).to_contain_text("connected", timeout=DEADLINE_MS)
+
+
 def test_another_certificate_is_told_and_may_be_accepted(
     canvas: Canvas, tab: Locator, tmp_path: Path
 ) -> None:

@@ -176,6 +176,35 @@ def test_a_server_that_only_the_graph_names_is_not_asked_until_it_is_stored(
         attic.screenshot("status-secret")
 
 
+def test_a_server_is_added_with_its_secrets_name_and_only_once(attic: Canvas) -> None:
+    with Simulator() as other:
+        attic.load(graph_of("text_to_image"))
+        connect_server(attic, other.address)
+        attic.page.evaluate(
+            """() => { const node = app.graph._nodes.find(n => n.type === 'DTServer')
+            const widget = node.widgets.find(w => w.name === 'secret_name')
+            widget.value = 'Lab'; widget.callback?.('Lab') }"""
+        )
+        line = section(attic, "status")
+        expect(line).to_contain_text("not in your list", timeout=DEADLINE_MS)
+        attic.page.get_by_role("button", name="Add this server").click()
+        attic.page.get_by_role("dialog").locator("input").fill("the lab")
+        attic.page.keyboard.press("Enter")
+        expect(line).not_to_contain_text("not in your list", timeout=DEADLINE_MS)
+        expect(line).to_contain_text(
+            "secret", timeout=DEADLINE_MS
+        )  # of that name there is none yet
+        rows = attic.page.evaluate(SERVERS)
+        assert [row["secret_name"] for row in rows if row["name"] == "the lab"] == ["Lab"]
+        expect(attic.page.get_by_role("button", name="Add this server")).to_have_count(0)
+
+
+SERVERS = """async () => (await (await fetch('/drawthingsnodes/servers', {
+    method: 'POST', body: '{}',
+    headers: {'Content-Type': 'application/json', 'X-Draw-Things-Nodes': '1'},
+})).json()).servers"""
+
+
 def test_progress_tells_steps_and_goes_away_at_the_end(
     canvas: Canvas, simulator: Simulator
 ) -> None:
