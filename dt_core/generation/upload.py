@@ -22,7 +22,7 @@ from ..connection import channel
 from ..connection import late_grpc as grpc
 from ..connection.profile import ServerProfile
 from ..errors import Cancelled, DrawThingsError, FileOnServer, NoAnswer, RequestError, UploadFailed
-from ..text import said
+from ..text import said, visible
 from ..wire import protobuf
 
 CHUNK_BYTES = 1 << 20
@@ -60,7 +60,9 @@ def check_name(name: str) -> str:
     Raises RequestError. The server uses the name as a part of a path unchecked, and lists
     only .ckpt files; other endings could replace its own configuration.
     """
-    if not name or name.startswith(".") or _FORBIDDEN.search(name):
+    # What cannot be seen, marks of direction too: no catalogue lists such a file.
+    hidden = visible(name) != name
+    if not name or name.startswith(".") or _FORBIDDEN.search(name) or hidden:
         raise RequestError(
             f"{name!r} cannot be the name of a model file: use a plain name without folders."
         )

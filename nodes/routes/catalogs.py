@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...dt_core.connection.profile import ServerProfile, TlsMode
@@ -26,10 +29,12 @@ from ...dt_core.models.families import family
 from ...dt_core.text import Template
 from ..host import sentences
 from ..servers import clients, kept, lists, secret_homes, stored
-from .guard import Body, UnknownServer, json_route
+from .guard import Body, UnknownServer, answered, asking_route, json_body, json_route
 from .permitted import profile_of
+from .threads import HERE, run
 
 STATUS_TIMEOUT_S = 8.0
+ECHO_TIMEOUT_S = 6.5  # of those, so that some time is left for the reason
 NAME_LIMIT = 200  # characters of a name that a server gave
 ENTRIES_LIMIT = 20_000
 
@@ -46,6 +51,10 @@ _SPEAKS_TLS = Template(
     "speaks_tls",
     'The server at {address} speaks TLS, and "plain text" is chosen for it: choose "automatic".',
 )
+_SILENT = Template(
+    "status_silent",
+    "The server at {address} did not answer within {seconds} seconds: it may be busy or stuck.",
+)
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
 
 
@@ -57,24 +66,83 @@ def refresh(_body: Body) -> Any:
     return {"servers": [{"ok": ok, **sentences.one("sentence", said)} for ok, said in outcomes]}
 
 
-def status(body: Body) -> Any:
-    """How a server is, asked just now."""
+async def status(request: Any) -> Any:
+    """How a server is, asked just now; told within STATUS_TIMEOUT_S whatever it does."""
+    return await answered(request, lambda: _status(request), guarded=True)
+
+
+async def _status(request: Any) -> Any:
+    until = time.monotonic() + STATUS_TIMEOUT_S
+    question = await run(HERE, _question, await json_body(request))
+    if not isinstance(question, _Question):
+        return question
+    answer = asyncio.wrap_future(_asked(question))
+    await asyncio.wait({answer}, timeout=max(until - time.monotonic(), 0))
+    if answer.done():
+        return answer.result()
+    silent = NoAnswer(_SILENT(address=question.profile.address, seconds=STATUS_TIMEOUT_S))
+    return _failed(silent, question.name, question.profile.address)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What a status asks: a server, its name in the user's list, and what goes along."""
+
+    profile: ServerProfile
+    name: str
+    secret: str | None = field(repr=False)
+
+
+def _question(body: Body) -> Any:
+    """The question, or the answer where there is nobody to ask."""
     try:
         profile = profile_of(body)
     except DrawThingsError as error:
         return _failed(error, "", "")
     name = next((s.name for s in stored.current().stored if s.profile == profile), "")
     try:
-        secret = secret_homes.secret_for(profile)
+        return _Question(profile, name, secret_homes.secret_for(profile))
     except SecretRejected as error:
         return _failed(error, name, profile.address, "secret_not_stored")
     except SettingsError as error:
         return _failed(error, name, profile.address, "unknown_server")
+
+
+_being_asked: dict[_Question, Future[Any]] = {}
+_lock = threading.Lock()
+
+
+def _asked(question: _Question) -> Future[Any]:
+    """The answer to come; whoever asks the same meanwhile waits for the same one."""
+    with _lock:
+        if question in _being_asked:
+            return _being_asked[question]
+        answer = _being_asked[question] = Future()
+
+    def ask() -> None:
+        try:
+            answer.set_result(_told(question))
+        except BaseException as error:
+            answer.set_exception(error)
+        finally:
+            with _lock:
+                del _being_asked[question]
+
+    # Not in a pool: as many as there are servers, and a silent one holds up no other.
+    threading.Thread(target=ask, name="drawthings-status", daemon=True).start()
+    return answer
+
+
+def _told(question: _Question) -> Any:
+    profile, name = question.profile, question.name
     # A client of its own: a short patience that no running generation shares.
-    client = Client(profile, secret=secret, name="ComfyUI", known=kept.known_servers())
-    client.echo_timeout_s = STATUS_TIMEOUT_S
+    client = Client(profile, secret=question.secret, name="ComfyUI", known=kept.known_servers())
+    client.echo_timeout_s = ECHO_TIMEOUT_S
     try:
         trust = client.trust
+    except DrawThingsError as error:
+        return _failed(error, name, profile.address)
+    try:
         started = time.perf_counter()
         catalog = client.echo()
         latency_ms = (time.perf_counter() - started) * 1e3
@@ -189,7 +257,7 @@ def clean(name: str) -> str:
 
 
 ROUTES = {
-    "/refresh": json_route(refresh),
-    "/status": json_route(status),
+    "/refresh": asking_route(refresh),
+    "/status": status,
     "/catalog": json_route(catalog),
 }

@@ -8,7 +8,7 @@ from ...dt_core.connection.profile import default_profile
 from ...dt_core.text import Template
 from ..servers import stored as servers
 from .catalogs import clean
-from .guard import Body, Refused, json_route
+from .guard import Body, Refused, asking_route
 
 MOST_SECONDS = 10.0
 _NO_SECONDS = Template("seconds_out_of_range", "'seconds' must be above 0 and at most {most}.")
@@ -33,4 +33,4 @@ def found(body: Body) -> Any:
     }
 
 
-ROUTES = {"/servers/discover": json_route(found)}
+ROUTES = {"/servers/discover": asking_route(found)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...dt_core.text import Template
 from ..host import compat
-from .guard import Body, Refused, json_route
+from .guard import Body, Refused, changing_route
 
 PICTURES = Path(__file__).resolve().parents[2] / "example_workflows" / "input"
 NAMES_LIMIT = 100
@@ -33,4 +33,4 @@ def pictures(body: Body) -> Any:
     return {"copied": copied}
 
 
-ROUTES = {"/examples/pictures": json_route(pictures)}
+ROUTES = {"/examples/pictures": changing_route(pictures)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from ...dt_core.text import Template
 from ..exchange import copying
 from ..running import reporting
 from .guard import Body, Refused, answered, json_route, text, whole_body
+from .threads import HERE, run
 
 PICTURE_LIMIT = 64 * 1024 * 1024  # bytes
 TEXT_LIMIT = 1024 * 1024  # characters
@@ -36,9 +36,7 @@ async def import_picture(request: Any) -> Any:
     """A picture file as it is → {"recipe", "notes", "note_texts"}."""
 
     async def work() -> Any:
-        return await asyncio.to_thread(
-            copying.imported_picture, await whole_body(request, PICTURE_LIMIT)
-        )
+        return await run(HERE, copying.imported_picture, await whole_body(request, PICTURE_LIMIT))
 
     return await answered(request, work)
 

@@ -8,7 +8,7 @@ from ...dt_core.connection import channel
 from ...dt_core.connection import profile as profiles
 from ..servers import clients, kept, lists, stored
 from ..servers.stored import Servers
-from .guard import Body, json_route, text
+from .guard import Body, asking_route, changing_route, json_route, text
 from .permitted import profile_of
 
 SECRET_LIMIT = 1024  # characters
@@ -99,8 +99,8 @@ def _answer(current: Servers) -> Any:
 
 ROUTES = {
     "/servers": json_route(listed),
-    "/servers/save": json_route(save),
-    "/servers/remove": json_route(remove),
-    "/servers/default": json_route(make_default),
-    "/servers/accept": json_route(accept),
+    "/servers/save": changing_route(save),
+    "/servers/remove": changing_route(remove),
+    "/servers/default": changing_route(make_default),
+    "/servers/accept": asking_route(accept),
 }

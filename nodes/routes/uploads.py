@@ -13,25 +13,39 @@ import json
 import shutil
 import threading
 import time
+import unicodedata
 import uuid
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer, RequestError
+from ...dt_core.generation.client import Client
 from ...dt_core.generation.upload import Upload, UploadPhase, check_name
-from ...dt_core.text import Template, Text
+from ...dt_core.text import Template, Text, verbatim
 from ..host import compat, sentences
 from ..servers import clients, lists
-from .guard import NO_NAMES, Body, Refused, answered, json_route, text
+from .guard import (
+    NO_NAMES,
+    Body,
+    Refused,
+    answered,
+    asking_route,
+    changing_route,
+    pieces,
+    text,
+)
 from .permitted import profile_of
+from .threads import ASKING, HERE, run
 
+_T = TypeVar("_T")
 EVENT = "drawthingsnodes.upload"
 SIZE_LIMIT = 20 << 30  # bytes
 SPARE = 1 << 30  # bytes that stay free on this machine's disk
 PIECE = 4 << 20  # bytes written at once
 FILES_LIMIT = 1000  # names in one question
-AT_ONCE = 2  # each holds a thread of those that answer all routes
+AT_ONCE = 2  # each may fill ComfyUI's disk, and halves the other's speed
 EVENTS_EVERY_S = 0.2
 LEFT_OVER_S = 24 * 3600.0
 
@@ -44,6 +58,14 @@ _ON_SERVER = Template(
 _NO_JSON = Template("server_no_json", "'server' must be JSON.")
 _BROKE_OFF = Template("upload_broke_off", "The upload broke off before the file was here.")
 _BUSY = Template("uploads_at_once", "{count} files are on their way: wait until one is done.")
+_SAME_FILE = Template(
+    "upload_same_file", "A file '{name}' is on its way to {address} already: wait for its end."
+)
+_EMPTY = Template("upload_empty", "'{name}' is empty: there is nothing to upload.")
+_NOT_KEPT = Template(
+    "upload_not_kept",
+    "The file cannot be kept on ComfyUI's disk while it is on its way ({reason}).",
+)
 _SAME_ID = Template("upload_same_id", "An upload of that id is on its way.")
 _NO_ROOM = Template("upload_no_room", "This ComfyUI's disk has no room for a file of that size.")
 _TOO_MANY = Template("files_too_many", "At most {most} names at once.")
@@ -55,17 +77,36 @@ _lock = threading.Lock()
 class _Transfer:
     """One file on its way, and what the page is told of it."""
 
-    def __init__(self, ident: str) -> None:
+    def __init__(self, ident: str, place: tuple[str, str]) -> None:
         self.ident = ident
+        self.place = place  # address and folded name: one file at a time
+        self._loop = asyncio.get_running_loop()
+        self._receiving: asyncio.Future[Any] | None = None
         self.cancelled = threading.Event()
         self._upload: Upload | None = None
         self._told_at = 0.0
         self._phase = ""
 
     def cancel(self) -> None:
+        """End it, from any thread, whether it waits for the browser or for the server."""
         self.cancelled.set()
         if self._upload is not None:
             self._upload.cancel()
+        if self._receiving is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and this with it
+                self._loop.call_soon_threadsafe(self._receiving.cancel)
+
+    async def unless_cancelled(self, receiving: Coroutine[Any, Any, _T]) -> _T:
+        """What `receiving` gives. Raises Cancelled, also while the browser sends nothing."""
+        self._receiving = asyncio.ensure_future(receiving)
+        try:
+            self.raise_if_cancelled()
+            return await self._receiving
+        except asyncio.CancelledError:
+            self.raise_if_cancelled()
+            raise
+        finally:
+            self._receiving.cancel()
 
     def take(self, upload: Upload) -> None:
         """From now on `cancel` ends this upload."""
@@ -92,29 +133,49 @@ class _Transfer:
 
 
 async def upload(request: Any) -> Any:
-    return await answered(request, lambda: _uploaded(request))
+    return await answered(request, lambda: _uploaded(request), guarded=True)
 
 
 async def _uploaded(request: Any) -> Any:
     if request.content_type != "application/octet-stream":
         raise Refused(415, _NO_FILE())
     query = request.query
-    profile = await asyncio.to_thread(profile_of, {"server": _server(query.get("server", "null"))})
+    profile = await run(HERE, profile_of, {"server": _server(query.get("server", "null"))})
     name = check_name(text(query, "name"))
     overwrite = query.get("overwrite") == "1"
-    size = request.content_length or 0
-    if size > SIZE_LIMIT:
+    size = request.content_length
+    if size is not None and size > SIZE_LIMIT:
         raise Refused(413, _TOO_LARGE(limit=SIZE_LIMIT >> 30))
-    client = clients.client(profile).sync
-    if not overwrite and (await asyncio.to_thread(client.files_exist, [name]))[0].exists:
-        raise _exists(_ON_SERVER(name=name))
-    transfer = _begin(text(query, "id", "", 64) or uuid.uuid4().hex)
-    path = _folder() / f"{uuid.uuid4().hex}.part"
+    if size == 0:
+        raise Refused(400, _EMPTY(name=name))
+    client = (await run(HERE, clients.client, profile)).sync
+    transfer = _begin(text(query, "id", "", 64) or uuid.uuid4().hex, profile, name)
     try:
-        digest, received = await _receive(request, path, size, transfer)
+        if not overwrite and (await run(ASKING, client.files_exist, [name]))[0].exists:
+            raise _exists(_ON_SERVER(name=name))
+        transfer.raise_if_cancelled()
+        return await _passed_on(request, transfer, client, profile, name, overwrite)
+    finally:
+        _end(transfer)
+
+
+async def _passed_on(
+    request: Any,
+    transfer: _Transfer,
+    client: Client,
+    profile: ServerProfile,
+    name: str,
+    overwrite: bool,
+) -> Any:
+    size = request.content_length or 0
+    path = await run(HERE, _place)
+    try:
+        digest, received = await transfer.unless_cancelled(_receive(request, path, size, transfer))
+        if received == 0:
+            raise Refused(400, _EMPTY(name=name))
         sending = client.upload(path, name, overwrite=overwrite, sha256=digest)
         transfer.take(sending)
-        await asyncio.to_thread(sending.run, transfer.follow)
+        await run(ASKING, sending.run, transfer.follow)
     except FileOnServer as error:
         transfer.tell("failed", 0, size, sentences.told(error))
         raise _exists(sentences.told(error)) from None
@@ -123,9 +184,8 @@ async def _uploaded(request: Any) -> Any:
         transfer.tell("failed", 0, size, _why(error))
         raise
     finally:
-        with _lock:
-            _transfers.pop(transfer.ident, None)
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        with contextlib.suppress(OSError):  # Windows, where it is still written: gone in a day
+            await run(HERE, _remove, path)
     transfer.tell("done", received, received)
     lists.refresh_in_background(profile)
     return {"id": transfer.ident, "name": name, "size": received, "sha256": digest.hex()}
@@ -145,54 +205,83 @@ def _exists(text: Text) -> Refused:
 def _why(error: BaseException) -> Text:
     if isinstance(error, DrawThingsError):
         return sentences.told(error)
-    return error.text if isinstance(error, Refused) else _BROKE_OFF()
+    return error.text if isinstance(error, Refused) else _BROKE_OFF()  # Left, for one
 
 
-def _begin(ident: str) -> _Transfer:
-    transfer = _Transfer(ident)
+def _begin(ident: str, profile: ServerProfile, name: str) -> _Transfer:
+    # A Mac takes names that differ in capitals, or in how accents are written, for one.
+    place = (profile.address, unicodedata.normalize("NFC", name).casefold())
+    transfer = _Transfer(ident, place)
     with _lock:
-        if len(_transfers) >= AT_ONCE:
-            raise Refused(429, _BUSY(count=AT_ONCE))
         if ident in _transfers:
             raise Refused(400, _SAME_ID())
+        if any(other.place == place for other in _transfers.values()):
+            raise Refused(409, _SAME_FILE(name=name, address=profile.address), "Exists")
+        if len(_transfers) >= AT_ONCE:
+            raise Refused(429, _BUSY(count=AT_ONCE))
         _transfers[ident] = transfer
     return transfer
 
 
+def _end(transfer: _Transfer) -> None:
+    with _lock:
+        if _transfers.get(transfer.ident) is transfer:
+            del _transfers[transfer.ident]
+
+
 async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> tuple[bytes, int]:
     """Write the body to `path`; its SHA-256 and its size in bytes."""
-    if shutil.disk_usage(path.parent).free < size + SPARE:
-        raise Refused(507, _NO_ROOM())
     digest, received = hashlib.sha256(), 0
     pending = bytearray()
-    with path.open("xb") as file:
+    with await run(HERE, _opened, path, size) as file:
 
         def write(piece: bytes) -> None:
             digest.update(piece)
-            file.write(piece)
+            with _in_words():
+                file.write(piece)
+                file.flush()
 
-        async for chunk in request.content.iter_any():
-            transfer.raise_if_cancelled()
+        async for chunk in pieces(request):
             received += len(chunk)
             if received > SIZE_LIMIT:
                 raise Refused(413, _TOO_LARGE(limit=SIZE_LIMIT >> 30))
             pending += chunk
             if len(pending) >= PIECE:
-                await asyncio.to_thread(write, bytes(pending))
+                await run(HERE, write, bytes(pending))
                 pending.clear()
                 transfer.tell("receiving", received, size)
-        await asyncio.to_thread(write, bytes(pending))
-    transfer.raise_if_cancelled()
+        await run(HERE, write, bytes(pending))
     transfer.tell("receiving", received, size)
     if size and received != size:
         raise Refused(400, _BROKE_OFF())
     return digest.digest(), received
 
 
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = verbatim(error.strerror or type(error).__name__)
+        raise Refused(507, _NOT_KEPT(reason=reason)) from None
+
+
+def _opened(path: Path, size: int) -> BinaryIO:
+    with _in_words():
+        if shutil.disk_usage(path.parent).free < size + SPARE:
+            raise Refused(507, _NO_ROOM())
+        return path.open("xb")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
 def cancel(body: Body) -> Any:
-    """End an upload; whether there was one of that id."""
+    """End an upload; whether there was one of that id. Its place is free at once."""
+    ident = text(body, "id", limit=64)
     with _lock:
-        transfer = _transfers.get(text(body, "id", limit=64))
+        transfer = _transfers.pop(ident, None)
     if transfer is not None:
         transfer.cancel()
     return {"cancelled": transfer is not None}
@@ -220,19 +309,20 @@ def _refusal(name: str) -> dict[str, Any]:
     return {"refused": ""}
 
 
-def _folder() -> Path:
-    """Where files wait; those that a killed ComfyUI left behind a day ago are removed."""
+def _place() -> Path:
+    """Where a file waits; those that a killed ComfyUI left behind a day ago are removed."""
     folder = compat.user_folder() / "uploads"
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob("*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > LEFT_OVER_S:
-                path.unlink()
-    return folder
+    with _in_words():
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("*.part"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > LEFT_OVER_S:
+                    path.unlink()
+    return folder / f"{uuid.uuid4().hex}.part"
 
 
 ROUTES = {
-    "/files/exist": json_route(exist),
+    "/files/exist": asking_route(exist),
     "/upload": upload,
-    "/upload/cancel": json_route(cancel),
+    "/upload/cancel": changing_route(cancel),
 }

@@ -258,3 +258,90 @@ def test_a_list_of_files_is_checked(files: Any) -> None:
     status, answer = on_page(lambda client: ask(client, "/files/exist", body))
     assert status in (400, 413)
     assert answer["error"].startswith(("'files'", "At most"))
+
+
+@pytest.mark.parametrize("second", [NAME, NAME.upper().replace(".CKPT", ".ckpt")])
+def test_of_two_uploads_of_one_name_the_second_is_refused_even_if_it_may_overwrite(
+    second: str, server: Simulator, folder: Path, events: list[dict[str, Any]]
+) -> None:
+    async def visit(client: Any) -> Any:
+        go_on = asyncio.Event()
+
+        async def slow() -> Any:
+            yield CONTENT * 2
+            await go_on.wait()
+
+        first = asyncio.create_task(send(client, slow()))
+        while not any(event["phase"] == "receiving" for event in events):
+            await asyncio.sleep(0.01)
+        refused = await send(client, b"other", name=second, id="u2", overwrite="1")
+        other = await send(client, b"another", name="other.ckpt", id="u3")
+        go_on.set()
+        return refused, other, await first
+
+    refused, other, first = on_page(visit)
+    assert (refused[0], refused[1]["code"]) == (409, "Exists")
+    assert refused[1]["error_text"]["key"] == "upload_same_file"
+    assert (other[0], first[0]) == (200, 200)
+    assert first[1]["sha256"] == hashlib.sha256(CONTENT * 2).hexdigest()
+    assert not left_behind(folder)
+
+
+def test_a_cancelled_upload_frees_its_place_at_once_though_its_browser_sends_nothing(
+    folder: Path, events: list[dict[str, Any]]
+) -> None:
+    async def visit(client: Any) -> Any:
+        never = asyncio.Event()
+
+        async def stuck() -> Any:
+            yield CONTENT * 2
+            await never.wait()
+
+        stuck_ones = [
+            asyncio.create_task(send(client, stuck(), name=f"{place}.ckpt", id=place))
+            for place in ("a", "b")
+        ]
+        while {e["id"] for e in events if e["phase"] == "receiving"} != {"a", "b"}:
+            await asyncio.sleep(0.01)
+        full = await send(client, id="c")
+        await ask(client, "/upload/cancel", {"id": "a"})
+        free = await send(client, id="a")  # even of that very id
+        await ask(client, "/upload/cancel", {"id": "b"})
+        ends = [await asyncio.wait_for(one, 20) for one in stuck_ones]
+        return full, free, ends
+
+    full, free, ends = on_page(visit)
+    assert (full[0], full[1]["error_text"]["key"]) == (429, "uploads_at_once")
+    assert free[0] == 200
+    assert [(status, answer["code"]) for status, answer in ends] == [(400, "Cancelled")] * 2
+    assert not uploads._transfers
+    assert not left_behind(folder)
+
+
+@pytest.mark.parametrize("name", ["my\u202elora.ckpt", "zero\u200bwidth.ckpt", "tab\tin.ckpt"])
+def test_a_name_that_no_catalogue_lists_is_refused_before_the_file_comes(
+    name: str, server: Simulator, folder: Path
+) -> None:
+    status, answer = uploaded(name=name)
+    assert (status, answer["code"]) == (400, "RequestError")
+    assert server.files().isdisjoint({name})
+    assert not (folder / "uploads").exists()
+
+
+def test_an_empty_file_is_named_as_the_user_named_it(server: Simulator, folder: Path) -> None:
+    async def nothing() -> Any:
+        return
+        yield b""
+
+    for content in (b"", nothing()):
+        status, answer = uploaded(content=content)
+        assert status == 400
+        assert answer["error_text"]["values"] == {"name": NAME}
+        assert ".part" not in answer["error"]
+    assert NAME not in server.files()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(folder: Path) -> None:
+    (folder / "uploads").write_text("no folder", "utf-8")
+    status, answer = uploaded()
+    assert (status, answer["error_text"]["key"]) == (507, "upload_not_kept")

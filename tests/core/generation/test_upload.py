@@ -83,6 +83,7 @@ def test_a_file_is_overwritten_only_if_that_was_asked_for(client: Client, tmp_pa
         "C:x.ckpt",
         ".hidden.ckpt",
         "a\n.ckpt",
+        "my\u202elora.ckpt",  # marks of direction: no catalogue lists it
         "custom_lora.json",
         "picture.png",
         "lora.safetensors",
