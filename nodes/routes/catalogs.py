@@ -66,8 +66,14 @@ def refresh(_body: Body) -> Any:
     return {"servers": [{"ok": ok, **sentences.one("sentence", said)} for ok, said in outcomes]}
 
 
-async def status(request: Any) -> Any:
-    """How a server is, asked just now; told within STATUS_TIMEOUT_S whatever it does."""
+def status(body: Body) -> Any:
+    """How a server is, asked just now."""
+    question = _question(body)
+    return _asked(question).result() if isinstance(question, _Question) else question
+
+
+async def status_in_time(request: Any) -> Any:
+    """The same within STATUS_TIMEOUT_S, whatever the server does."""
     return await answered(request, lambda: _status(request), guarded=True)
 
 
@@ -258,6 +264,6 @@ def clean(name: str) -> str:
 
 ROUTES = {
     "/refresh": asking_route(refresh),
-    "/status": status,
+    "/status": status_in_time,
     "/catalog": json_route(catalog),
 }

@@ -98,15 +98,15 @@ class _Transfer:
 
     async def unless_cancelled(self, receiving: Coroutine[Any, Any, _T]) -> _T:
         """What `receiving` gives. Raises Cancelled, also while the browser sends nothing."""
-        self._receiving = asyncio.ensure_future(receiving)
+        task = self._receiving = asyncio.ensure_future(receiving)
         try:
             self.raise_if_cancelled()
-            return await self._receiving
+            return await task
         except asyncio.CancelledError:
             self.raise_if_cancelled()
             raise
         finally:
-            self._receiving.cancel()
+            task.cancel()
 
     def take(self, upload: Upload) -> None:
         """From now on `cancel` ends this upload."""
