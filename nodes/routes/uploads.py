@@ -98,7 +98,8 @@ class _Transfer:
 
     async def unless_cancelled(self, receiving: Coroutine[Any, Any, _T]) -> _T:
         """What `receiving` gives. Raises Cancelled, also while the browser sends nothing."""
-        task = self._receiving = asyncio.ensure_future(receiving)
+        task: asyncio.Future[_T] = asyncio.ensure_future(receiving)
+        self._receiving = task
         try:
             self.raise_if_cancelled()
             return await task
