@@ -18,7 +18,7 @@ from ..dt_core.text import Text
 from . import gather
 from .host import compat, sockets
 from .running import reporting
-from .servers import lists
+from .servers.owner import here
 from .titles import titled
 
 _SOURCE = titled("DTConfig", "DT Config")
@@ -146,7 +146,7 @@ def written(inputs: Mapping[str, Any]) -> tuple[str, tuple[Text, ...]]:
     Raises SettingsError or RequestError.
     """
     request, notes = gather.request(**inputs)
-    catalog = lists.catalog(inputs["model"].server)
+    catalog = here().lists.catalog(inputs["model"].server)
     data = app_json.to_json(resolve(request, catalog).settings)
     options: Options | None = inputs.get("options")
     if inputs["seed"] == seeds.RANDOM and "seed" not in (options or Options()).settings:

@@ -11,6 +11,7 @@ from ..dt_core.settings.choices import ControlInputType, ControlMode
 from .host import compat, convert, sockets
 from .inputs import chosen_file, file_input, listed_input
 from .servers import lists
+from .servers.owner import here
 
 
 class DTControlNet(io.ComfyNode):
@@ -38,7 +39,7 @@ class DTControlNet(io.ComfyNode):
                 listed_input(
                     "controls",
                     "control",
-                    options=[lists.NONE, *lists.current().controls],
+                    options=[lists.NONE, *here().lists.current().controls],
                     default=lists.NONE,
                     tooltip="A control of the server, by file name. It must be of the model's "
                     "family. none: only send the image, as its input_type, to a model that takes "

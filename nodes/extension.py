@@ -6,7 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import routes
 from .node_list import NODES
-from .servers import lists
+from .servers.owner import here
 
 
 class DrawThingsExtension(ComfyExtension):
@@ -16,5 +16,5 @@ class DrawThingsExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> DrawThingsExtension:
     routes.register()
-    lists.start()
+    here().lists.start()
     return DrawThingsExtension()

@@ -11,6 +11,7 @@ from ..dt_core.settings.choices import LoraMode
 from .host import compat, sockets
 from .inputs import chosen_file, file_input, listed_input
 from .servers import lists
+from .servers.owner import here
 
 ROWS = ("", "_2", "_3", "_4")
 
@@ -81,7 +82,7 @@ def _row(key: str) -> list[Any]:
         listed_input(
             "loras",
             f"lora{key}",
-            options=[lists.NONE, *lists.current().loras],
+            options=[lists.NONE, *here().lists.current().loras],
             default=lists.NONE,
             optional=optional,
             tooltip="A LoRA of the server, by file name. It must be of the model's family.",

@@ -10,7 +10,8 @@ from . import fingerprints
 from .host import compat, sockets
 from .inputs import file_input, listed_input
 from .running import reporting
-from .servers import lists, stored
+from .servers import stored
+from .servers.owner import here
 
 
 class DTModelLoader(io.ComfyNode):
@@ -32,7 +33,7 @@ class DTModelLoader(io.ComfyNode):
                 listed_input(
                     "models",
                     "model",
-                    options=list(lists.current().models),
+                    options=list(here().lists.current().models),
                     tooltip="A model of the server, by file name.",
                 ),
                 file_input("model_file"),

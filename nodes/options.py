@@ -16,6 +16,7 @@ from .host import compat, sockets
 from .inputs import chosen_file, file_input, for_setting, listed_input, setting_input
 from .running import reporting
 from .servers import lists
+from .servers.owner import here
 from .titles import titled
 
 CATEGORY = f"{sockets.CATEGORY}/options"
@@ -35,7 +36,7 @@ _LISTS = {
 
 
 def _offered(name: str) -> tuple[str, ...]:
-    known = lists.current()
+    known = here().lists.current()
     files = {
         "refiner_model": known.models,
         "upscaler": known.upscalers,

@@ -12,6 +12,7 @@ from .host import compat, sockets
 from .inputs import listed_input
 from .running import reporting
 from .servers import lists
+from .servers.owner import here
 
 
 class DTPrompt(io.ComfyNode):
@@ -41,7 +42,7 @@ class DTPrompt(io.ComfyNode):
                 listed_input(
                     "embeddings",
                     "embedding",
-                    options=[lists.NONE, *lists.current().embeddings],
+                    options=[lists.NONE, *here().lists.current().embeddings],
                     default=lists.NONE,
                     tooltip="A textual inversion of the server, by keyword; put at the end of the "
                     "text. For Stable Diffusion v1, v2 and SDXL in the Draw Things app.",
@@ -71,7 +72,7 @@ class DTPrompt(io.ComfyNode):
 
 def _notes(text: str, choice: ModelChoice) -> tuple[Text, ...]:
     """By what the server told before; nobody is asked here."""
-    catalog = lists.catalog(choice.server)
+    catalog = here().lists.catalog(choice.server)
     known = catalog.model(choice.model) if catalog else None
     family = known.family if known else family_of_file(choice.model)
     version = known.version if known else family.version if family else ""

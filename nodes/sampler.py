@@ -14,7 +14,7 @@ from ..dt_core.request.resolved import resolve
 from . import fingerprints, gather
 from .host import compat, convert, sockets
 from .running import reporting, run
-from .servers import lists
+from .servers.owner import here
 
 NO_VIDEO = "DT Sampler made still pictures, so there is no video: take the output image."
 NO_AUDIO = "DT Sampler got no sound from this model, so there is no audio."
@@ -23,7 +23,7 @@ NO_ALPHA = "DT Sampler made nothing transparent, so there is no rgba: take the o
 
 def _generations(model: ModelChoice, result: run.Result) -> tuple[Generation, ...]:
     """One for each picture; only the seed differs."""
-    made = Generation.of(resolve(result.plan.requests[0], lists.catalog(model.server)))
+    made = Generation.of(resolve(result.plan.requests[0], here().lists.catalog(model.server)))
     return tuple(made.with_seed(seed) for seed in result.seeds)
 
 

@@ -15,6 +15,7 @@ from .host import compat, convert, sockets
 from .inputs import chosen_file, file_input, listed_input
 from .running import reporting, run
 from .servers import lists
+from .servers.owner import here
 
 FACTORS = {"native": upscale.NATIVE, "2": 2, "4": 4}
 
@@ -22,7 +23,7 @@ FACTORS = {"native": upscale.NATIVE, "2": 2, "4": 4}
 class DTUpscale(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
-        known = lists.current()
+        known = here().lists.current()
         return compat.schema(
             node_id="DTUpscale",
             display_name="DT Upscale",

@@ -16,6 +16,7 @@ from ..connection.secret_store import SecretStore
 from ..errors import SettingsError
 from ..generation.client import Client
 from ..generation.event_queue import AsyncEvents
+from ..generation.registry import Servers
 from ..models.catalog import Catalog, LoraInfo, Model
 from ..models.file_names import latent_info
 from .arguments import Asked, DescribingClient, asked_for_files, takes
@@ -80,7 +81,7 @@ class DrawThingsClient:
             warn("enable_compression has no effect: servers refuse compressed messages.")
         self.profile = profile_of(server_address, insecure, verify_ssl, ssl_cert_path)
         self._secret = shared_secret or SecretStore().lookup("")
-        self._known = known
+        self._servers = Servers(known)
         self.clients: tuple[Client, ...] = self._clients(Client)
 
     def __repr__(self) -> str:
@@ -98,11 +99,9 @@ class DrawThingsClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the next call opens another one."""
-        from ..connection import channel
-
-        for profile in self.profile.members:
-            channel.forget(profile)
+        """Close the connection; the next call opens another one. What runs goes on."""
+        for client in self.clients:
+            client.server.link.forget()
 
     @takes(asked_for_files)
     def generate_image(self, *arguments: Any, **named: Any) -> list[bytes]:
@@ -167,7 +166,7 @@ class DrawThingsClient:
 
     def _clients(self, kind: type[Client]) -> tuple[Any, ...]:
         return tuple(
-            kind(profile, secret=self._secret, known=self._known)
+            kind(profile, secret=self._secret, servers=self._servers)
             for profile in self.profile.members
         )
 

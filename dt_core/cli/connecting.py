@@ -8,6 +8,7 @@ from .. import folders
 from ..connection.profile import ServerProfile, TlsMode, default_profile
 from ..connection.secret_store import SecretStore
 from ..generation.client import Client
+from ..generation.registry import Servers
 
 SECRETS_FILE = "secrets.json"
 _NAME = "drawthings"
@@ -32,7 +33,9 @@ def profile_of(options: argparse.Namespace) -> ServerProfile:
     )
 
 
-def client_of(profile: ServerProfile, *, is_named: bool = True) -> Client:
+def client_of(
+    profile: ServerProfile, servers: Servers | None = None, *, is_named: bool = True
+) -> Client:
     """A client with the secret that the profile names. Raises SecretRejected.
 
     A server that was just heard, not named, is not told DRAWTHINGS_SECRET: anybody can
@@ -41,9 +44,10 @@ def client_of(profile: ServerProfile, *, is_named: bool = True) -> Client:
     secrets = SecretStore(folders.user_folder() / SECRETS_FILE)
     goes_along = is_named or bool(profile.secret_name)
     secret = secrets.lookup(profile.secret_name) if goes_along else None
-    return Client(profile, secret=secret, name=_NAME)
+    return Client(profile, secret=secret, name=_NAME, servers=servers)
 
 
 def clients_of(options: argparse.Namespace) -> tuple[Client, ...]:
     """One client for each of the servers."""
-    return tuple(client_of(profile) for profile in profile_of(options).members)
+    servers = Servers()
+    return tuple(client_of(profile, servers) for profile in profile_of(options).members)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from ..connection import channel
+from ..connection.channel import Link
 from ..connection.discovery import LINUX_PAUSE_S, FoundServer, discover
 from ..connection.profile import ServerProfile, TlsMode
 from ..errors import (
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     profiles = _found(options) if options.discover else connecting.profile_of(options).members
     if options.accept:
         for profile in profiles:
-            channel.accept(profile, options.accept)
+            Link(profile).accept(options.accept)
             output.note(f"The certificate of {profile.address} is trusted from now on.")
     answers = [_answer(profile, is_named=not options.discover) for profile in profiles]
     if options.json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -71,7 +71,6 @@ class Connection:
     channel: grpc.Channel
     security: str
     trust: Trust
-    known: KnownServers
     target: str
     first: str = ""
 
@@ -80,142 +79,134 @@ class Connection:
         return self.trust != "none"
 
 
-_connections: dict[ServerProfile, Connection] = {}
-_lock = threading.Lock()
-
-
-def connect(
-    profile: ServerProfile, *, has_secret: bool = False, known: KnownServers | None = None
-) -> Connection:
-    """The one open connection to that server; made on first use. Blocks up to some seconds.
+class Link:
+    """The one connection of its owner to one server: made on first use, and anew when it broke.
 
     `known` remembers the certificates of servers; by default the file of this user.
-
-    Raises ServerUnreachable, or TrustError where the certificate is not trusted or a
-    secret would travel in plain text without having been allowed to.
     """
-    key = _key(profile)
-    with _lock:
-        connection = _connections.get(key)
-    if connection is None:
-        made = _open(profile, known or KnownServers())
-        with _lock:
-            connection = _connections.setdefault(key, made)
-        if connection is not made:
-            made.channel.close()
-    exposed = has_secret and not connection.encrypted and not profile.is_loopback
-    if exposed and profile.tls is TlsMode.AUTOMATIC:
-        raise TrustError(
-            f"The server at {profile.address} does not use TLS, so the shared secret would "
-            'travel readable: choose "plain text" in DT Server to allow that, or start the '
-            "server with TLS."
-        )
-    return connection
 
+    def __init__(self, profile: ServerProfile, known: KnownServers | None = None) -> None:
+        self._profile = profile
+        self._known = known
+        self._open: Connection | None = None
+        self._lock = threading.Lock()
 
-def forget(profile: ServerProfile) -> None:
-    """Look at that server anew at the next call. Calls that run now go on undisturbed."""
-    with _lock:
-        # Not closed: other calls may be using it, and it goes away with the last of them.
-        _connections.pop(_key(profile), None)
+    def connect(self, *, has_secret: bool = False) -> Connection:
+        """The open connection. Blocks up to some seconds where there is none.
 
+        Raises ServerUnreachable, or TrustError where the certificate is not trusted or a
+        secret would travel in plain text without having been allowed to.
+        """
+        with self._lock:
+            connection = self._open
+        if connection is None:
+            made = _open(self._profile, self._remembered())
+            with self._lock:
+                connection = self._open = self._open or made
+            if connection is not made:
+                made.channel.close()
+        profile = self._profile
+        exposed = has_secret and not connection.encrypted and not profile.is_loopback
+        if exposed and profile.tls is TlsMode.AUTOMATIC:
+            raise TrustError(
+                f"The server at {profile.address} does not use TLS, so the shared secret would "
+                'travel readable: choose "plain text" in DT Server to allow that, or start the '
+                "server with TLS."
+            )
+        return connection
 
-def close_all() -> None:
-    """Close every connection of this process."""
-    with _lock:
-        connections = list(_connections.values())
-        _connections.clear()
-    for connection in connections:
-        connection.channel.close()
+    def forget(self) -> None:
+        """Look at the server anew at the next call. Calls that run now go on undisturbed."""
+        with self._lock:
+            # Not closed: other calls may be using it, and it goes away with the last of them.
+            self._open = None
 
+    def close(self) -> None:
+        """End the connection and the calls on it; the next call makes another one."""
+        with self._lock:
+            connection, self._open = self._open, None
+        if connection is not None:
+            connection.channel.close()
 
-def accept(profile: ServerProfile, fingerprint: str, known: KnownServers | None = None) -> None:
-    """Trust from now on the certificate of that SHA-256, if the server presents it.
+    def accept(self, fingerprint: str) -> None:
+        """Trust from now on the certificate of that SHA-256, if the server presents it.
 
-    Raises ServerUnreachable, TlsMismatch, or CertificateChanged where the server presents
-    another one by now.
-    """
-    known = known or KnownServers()
-    try:
-        leaf = tls.fetch_leaf(profile)
-    except tls.NotTls:
-        raise _not_tls(profile) from None
-    if leaf.fingerprint != fingerprint:
-        raise _changed(profile, fingerprint, leaf.fingerprint, "accepted")
-    known.remember(profile.trust_name, fingerprint)
-    forget(profile)
+        Raises ServerUnreachable, TlsMismatch, or CertificateChanged where the server presents
+        another one by now.
+        """
+        try:
+            leaf = tls.fetch_leaf(self._profile)
+        except tls.NotTls:
+            raise _not_tls(self._profile) from None
+        if leaf.fingerprint != fingerprint:
+            raise _changed(self._profile, fingerprint, leaf.fingerprint, "accepted")
+        self._remembered().remember(self._profile.trust_name, fingerprint)
+        self.forget()
 
+    def believe(self) -> None:
+        """The server answered as one of ours does: from now on its name has that certificate.
 
-def believe(profile: ServerProfile) -> None:
-    """The server answered as one of ours does: from now on its name has that certificate.
-
-    Raises CertificateChanged where another process has met another one meanwhile.
-    """
-    with _lock:
-        connection = _connections.get(_key(profile))
-    if connection is None or not connection.first:
-        return
-    counts = connection.known.believe(profile.trust_name, connection.first)
-    if counts != connection.first:
-        forget(profile)
-        raise _changed(profile, counts, connection.first, "remembered")
-
-
-def doubt(profile: ServerProfile, connection: Connection | None = None) -> None:
-    """It did not, at a first meeting: nothing is remembered of it."""
-    with _lock:
-        current = _connections.get(_key(profile))
-        doubted = connection or current
-        if doubted is None or not doubted.first:
+        Raises CertificateChanged where another process has met another one meanwhile.
+        """
+        with self._lock:
+            connection = self._open
+        if connection is None or not connection.first:
             return
-        if current is doubted:
-            del _connections[_key(profile)]
-    doubted.known.part(profile.trust_name, doubted.first)
+        counts = self._remembered().believe(self._profile.trust_name, connection.first)
+        if counts != connection.first:
+            self.forget()
+            raise _changed(self._profile, counts, connection.first, "remembered")
 
+    def doubt(self, connection: Connection | None = None) -> None:
+        """It did not, at a first meeting: nothing is remembered of it."""
+        with self._lock:
+            doubted = connection or self._open
+            if doubted is None or not doubted.first:
+                return
+            if self._open is doubted:
+                self._open = None
+        self._remembered().part(self._profile.trust_name, doubted.first)
 
-def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
-    """The error of ours for a failed call. A server that did not answer is looked at anew."""
-    if failures.is_unavailable(error):
-        with _lock:
-            connection = _connections.get(_key(profile))
-        forget(profile)
-        if failures.is_untrusted(error) or failures.is_no_handshake(error):
-            why = _why_untrusted(profile, connection.known if connection else KnownServers())
-            if why is not None:
-                return why
-    return failures.explain(error, profile)
+    def explain(self, error: grpc.RpcError) -> DrawThingsError:
+        """The error of ours for a failed call. A server that did not answer is looked at anew."""
+        if failures.is_unavailable(error):
+            self.forget()
+            if failures.is_untrusted(error) or failures.is_no_handshake(error):
+                why = self._why_untrusted()
+                if why is not None:
+                    return why
+        return failures.explain(error, self._profile)
 
+    def _why_untrusted(self) -> DrawThingsError | None:
+        """Look at the server's certificate again, for gRPC does not tell what is wrong with it."""
+        profile = self._profile
+        try:
+            if profile.tls in {TlsMode.SYSTEM, TlsMode.AUTHORITY}:
+                roots = _read_roots(profile.ca_file) if profile.tls is TlsMode.AUTHORITY else None
+                tls.verify(profile, roots)
+            elif profile.tls is not TlsMode.PLAIN:
+                # It was judged when the channel was made, so it is another one by now.
+                made = _open(profile, self._remembered())
+                made.channel.close()
+                self.doubt(made)
+        except tls.NotTls:
+            return _not_tls(profile)
+        except DrawThingsError as why:
+            return why
+        return None
 
-def _why_untrusted(profile: ServerProfile, known: KnownServers) -> DrawThingsError | None:
-    """Look at the server's certificate again, for gRPC does not tell what is wrong with it."""
-    try:
-        if profile.tls in {TlsMode.SYSTEM, TlsMode.AUTHORITY}:
-            roots = _read_roots(profile.ca_file) if profile.tls is TlsMode.AUTHORITY else None
-            tls.verify(profile, roots)
-        elif profile.tls is not TlsMode.PLAIN:
-            # It was judged when the channel was made, so it is another one by now.
-            made = _open(profile, known)
-            made.channel.close()
-            doubt(profile, made)
-    except tls.NotTls:
-        return _not_tls(profile)
-    except DrawThingsError as why:
-        return why
-    return None
-
-
-def _key(profile: ServerProfile) -> ServerProfile:
-    return replace(profile, secret_name="")  # secrets travel with the calls
+    def _remembered(self) -> KnownServers:
+        return self._known or KnownServers()
 
 
 def _open(profile: ServerProfile, known: KnownServers) -> Connection:
     if profile.tls is TlsMode.PLAIN:
-        return _plain(_target(profile), known)
+        return _plain(_target(profile))
     if profile.tls is TlsMode.SYSTEM:
-        return _by_authority(profile, None, "of a system authority", "system", known)
+        return _by_authority(profile, None, "of a system authority", "system")
     if profile.tls is TlsMode.AUTHORITY:
         roots = _read_roots(profile.ca_file)
-        return _by_authority(profile, roots, "of the own authority", "authority", known)
+        return _by_authority(profile, roots, "of the own authority", "authority")
     try:
         leaf = tls.fetch_leaf(profile)
     except tls.NotTls as answer:
@@ -227,9 +218,9 @@ def _open(profile: ServerProfile, known: KnownServers) -> Connection:
                 'switched that off yourself, choose "plain text" in DT Server; if it is just '
                 "starting, try again; otherwise somebody may be listening."
             ) from None
-        return _plain(answer.target, known)
+        return _plain(answer.target)
     security, trust, first = _judge(profile, leaf, known)
-    return _pinned(leaf, (security, trust), known, leaf.fingerprint if first else "")
+    return _pinned(leaf, (security, trust), leaf.fingerprint if first else "")
 
 
 def _judge(profile: ServerProfile, leaf: tls.Leaf, known: KnownServers) -> tuple[str, Trust, bool]:
@@ -288,18 +279,18 @@ def _read_roots(ca_file: str) -> bytes:
 
 
 def _by_authority(
-    profile: ServerProfile, roots: bytes | None, words: str, trust: Trust, known: KnownServers
+    profile: ServerProfile, roots: bytes | None, words: str, trust: Trust
 ) -> Connection:
     credentials = grpc.ssl_channel_credentials(roots)
     options = (*_OPTIONS, ("grpc.default_authority", profile.certificate_name or profile.address))
     target = _target(profile)
     channel = grpc.secure_channel(target, credentials, options=options)
-    return Connection(channel, f"TLS, certificate {words}", trust, known, target)
+    return Connection(channel, f"TLS, certificate {words}", trust, target)
 
 
-def _plain(target: str, known: KnownServers) -> Connection:
+def _plain(target: str) -> Connection:
     channel = grpc.insecure_channel(target, options=_OPTIONS)
-    return Connection(channel, "plain text", "none", known, target)
+    return Connection(channel, "plain text", "none", target)
 
 
 def _target(profile: ServerProfile) -> str:
@@ -307,12 +298,10 @@ def _target(profile: ServerProfile) -> str:
         return addresses.target(connection)
 
 
-def _pinned(
-    leaf: tls.Leaf, security: tuple[str, Trust], known: KnownServers, first: str
-) -> Connection:
+def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], first: str) -> Connection:
     # gRPC ignores the stock certificate's wildcard name, so the name it checks is set
     # to one the certificate has; the pinned leaf is what decides.
     options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
     channel = grpc.secure_channel(leaf.target, credentials, options=options)
-    return Connection(channel, *security, known, leaf.target, first)
+    return Connection(channel, *security, leaf.target, first)

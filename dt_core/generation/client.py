@@ -1,7 +1,7 @@
 """`Client` and `AsyncClient`: what one can ask of a Draw Things server.
 
-Both are thin faces of the same core: calls run on the one cached channel of the server
-(`channel`), generations in a thread of their own (`job`).
+Both are thin faces of the same core: calls run on the one connection that their owner has to
+the server (`registry`), generations in a thread of their own (`job`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import difflib
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from ..wire import protobuf
 from .event_queue import AsyncEvents
 from .events import Event, Started
 from .job import Job
+from .registry import Servers
 from .upload import Upload
 
 ECHO_TIMEOUT_S = 10.0
@@ -73,6 +73,10 @@ class Thresholds:
 class Client:
     """A Draw Things server, synchronously. Cheap to make: connects when first used.
 
+    Clients with the same `servers` share connections, catalogues, and whose turn it is at a
+    server; one that is made without shares with nobody. `known` remembers the certificates of
+    the latter, by default in the file of this user.
+
     Every method raises a ServerError for what goes wrong on the way: ServerUnreachable,
     NoAnswer, TrustError, SecretRejected, ProtocolError.
     """
@@ -84,22 +88,23 @@ class Client:
         secret: str | None = None,
         name: str = "drawthings-nodes",
         known: KnownServers | None = None,
+        servers: Servers | None = None,
     ) -> None:
-        self._known = known
         self.profile = profile if profile is not None else default_profile()
+        self.servers = servers if servers is not None else Servers(known)
+        self.server = self.servers.at(self.profile)
         self._secret = secret
         self._name = name
-        self._catalog: Catalog | None = None
-        self._catalog_time = 0.0
         self.echo_timeout_s = ECHO_TIMEOUT_S
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"Client({self.profile!r})"
 
     def at(self, ip: str) -> Client:
         """The same for one of the addresses that the server's name stands for."""
-        return Client(self.profile.at(ip), secret=self._secret, name=self._name, known=self._known)
+        return Client(
+            self.profile.at(ip), secret=self._secret, name=self._name, servers=self.servers
+        )
 
     @property
     def has_secret(self) -> bool:
@@ -107,7 +112,7 @@ class Client:
 
     def without_secret(self) -> Client:
         """The same server, asked without the shared secret."""
-        return Client(self.profile, name=self._name, known=self._known)
+        return Client(self.profile, name=self._name, servers=self.servers)
 
     @property
     def security(self) -> str:
@@ -122,8 +127,8 @@ class Client:
     @property
     def known_catalog(self) -> Catalog | None:
         """What the server last told, without asking it."""
-        with self._lock:
-            return self._catalog
+        told = self.server.told(self._secret)
+        return told.catalog if told is not None else None
 
     def echo(self) -> Catalog:
         """Ask the server what it has (docs/protocol.md 6.1)."""
@@ -133,16 +138,15 @@ class Client:
         request = protobuf.EchoRequest(name=self._name, sharedSecret=self._secret)
         reply = self._ask(protobuf.ECHO, request, timeout_s)
         if reply.sharedSecretMissing:
-            channel.doubt(self.profile)
+            self.server.link.doubt()
             given = "is wrong" if self._secret else "is missing"
             raise SecretRejected(
                 f"The server at {self.profile.address} wants a shared secret, and ours {given}: "
                 "store it and name it in DT Server."
             )
         catalog = Catalog.from_reply(reply)
-        channel.believe(self.profile)
-        with self._lock:
-            self._catalog, self._catalog_time = catalog, time.monotonic()
+        self.server.link.believe()
+        self.server.learn(self._secret, catalog)
         return catalog
 
     def catalog(self, max_age_s: float = CATALOG_AGE_S) -> Catalog:
@@ -150,16 +154,15 @@ class Client:
 
         A server that is too busy to answer gives the last known one.
         """
-        with self._lock:
-            known, age_s = self._catalog, time.monotonic() - self._catalog_time
-        if known is not None and age_s <= max_age_s:
-            return known
+        told = self.server.told(self._secret)
+        if told is not None and time.monotonic() - told.at <= max_age_s:
+            return told.catalog
         try:
             return self.echo()
         except NoAnswer:  # started with --echo-on-queue, and busy
-            if known is None:
+            if told is None:
                 raise
-            return known
+            return told.catalog
 
     def files_exist(self, names: Iterable[str], *, hashes: bool = False) -> tuple[FileStatus, ...]:
         """Which files the server has (docs/protocol.md 6.2), in the order of `names`.
@@ -209,7 +212,7 @@ class Client:
         `name` is the name there, by default the file's own; `sha256` (32 bytes) saves
         reading the file twice. Raises RequestError for a name that cannot be.
         """
-        return Upload(
+        upload = Upload(
             self.profile,
             path,
             path.name if name is None else name,
@@ -219,7 +222,10 @@ class Client:
             secret=self._secret,
             overwrite=overwrite,
             sha256=sha256,
+            explain=self.server.link.explain,
         )
+        self.server.runs(upload)
+        return upload
 
     def prepare(self, request: GenerationRequest) -> tuple[Resolved, tuple[str, ...]]:
         """Match a request with the server and check it; the warnings' sentences beside it.
@@ -258,18 +264,19 @@ class Client:
             started = Started(resolved, tuple(map(str, warnings)), warnings)
             return started, lambda: call(message)
 
-        return Job(prepare, self.profile, room, self._explained)
+        job = Job(prepare, self.profile, self._explained, room)
+        self.server.runs(job)
+        return job
 
-    def _explained(self, error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
+    def _explained(self, error: grpc.RpcError) -> DrawThingsError:
         """What it means that a generation failed."""
-        meant = channel.explain(error, profile)
+        meant = self.server.link.explain(error)
         if isinstance(meant, Cancelled):
             # Whoever stops because nothing came may have waited on a dead connection: the
             # next generation gets another one.
-            channel.forget(profile)
+            self.server.link.forget()
             return meant
-        with self._lock:
-            self._catalog_time = float("-inf")  # it may have been restarted
+        self.server.doubt()
         if type(meant) is GenerationFailed:
             # A wrong secret looks like any other failure (docs/protocol.md 5.6); Echo tells.
             try:
@@ -308,7 +315,7 @@ class Client:
         )
 
     def _connect(self) -> channel.Connection:
-        return channel.connect(self.profile, has_secret=bool(self._secret), known=self._known)
+        return self.server.link.connect(has_secret=bool(self._secret))
 
     def _ask(
         self,
@@ -345,9 +352,9 @@ class Client:
             keepalive.keep(connection.target)  # there is a socket now, maybe a new one
             return answer
         except grpc.RpcError as error:
-            meant = channel.explain(error, self.profile)
+            meant = self.server.link.explain(error)
             if not isinstance(meant, NoAnswer):  # it may be busy
-                channel.doubt(self.profile, connection)
+                self.server.link.doubt(connection)
             raise meant from None
 
 
@@ -361,8 +368,9 @@ class AsyncClient:
         secret: str | None = None,
         name: str = "drawthings-nodes",
         known: KnownServers | None = None,
+        servers: Servers | None = None,
     ) -> None:
-        self.sync = Client(profile, secret=secret, name=name, known=known)
+        self.sync = Client(profile, secret=secret, name=name, known=known, servers=servers)
 
     async def echo(self) -> Catalog:
         """Ask the server what it has."""

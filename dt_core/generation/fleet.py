@@ -8,9 +8,8 @@ on goes to another one; results keep the order of the requests.
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..errors import (
@@ -28,14 +27,9 @@ from .event_queue import EventQueue
 from .events import AudioReceived, Event, ImageReceived, optional_bytes
 from .job import Job
 
-TURN_POLL_S = 0.05
 MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next
 
 _LEAVES = (ServerUnreachable, ProtocolError, TrustError, SecretRejected, ModelNotFound)
-
-# How many requests of this process each server has, by address.
-_work: dict[str, int] = {}
-_work_changed = threading.Condition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +100,7 @@ class Run(EventQueue[Numbered | Left]):
             while self._wait_for_work():
                 # The turn first: a server that is busy for somebody else takes no work away
                 # from those that are free.
-                with _turn(client.profile.address, self._has_nothing) as is_ours:
+                with client.server.turn.awaited(self._has_nothing) as is_ours:
                     number = self._take() if is_ours else None
                     if number is None:
                         continue
@@ -188,38 +182,3 @@ class Run(EventQueue[Numbered | Left]):
     def _has_nothing(self) -> bool:
         with self._state:
             return self._error is not None or not self._pending
-
-
-@contextlib.contextmanager
-def working_on(address: str) -> Iterator[None]:
-    """While this lasts, no run gives that server a request; it does not wait for its turn."""
-    with _work_changed:
-        _work[address] = _work.get(address, 0) + 1
-    try:
-        yield
-    finally:
-        _leave(address)
-
-
-@contextlib.contextmanager
-def _turn(address: str, gives_up: Callable[[], bool]) -> Iterator[bool]:
-    """Wait until nobody else in this process works on that server; False if given up."""
-    is_ours = False
-    while not is_ours and not gives_up():
-        with _work_changed:
-            is_ours = _work_changed.wait_for(lambda: not _work.get(address), TURN_POLL_S)
-            if is_ours:
-                _work[address] = 1
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            _leave(address)
-
-
-def _leave(address: str) -> None:
-    with _work_changed:
-        _work[address] -= 1
-        if not _work[address]:
-            del _work[address]
-        _work_changed.notify_all()

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..connection import late_grpc as grpc
-from ..connection.channel import explain
 from ..connection.profile import ServerProfile
 from ..errors import Cancelled, DrawThingsError, NoImages, ServerUnreachable, TensorError
 from ..pictures.stack import Stack
@@ -55,8 +54,8 @@ class Job(EventQueue[Event]):
         self,
         prepare: Callable[[], tuple[Started, Callable[[], Any]]],
         profile: ServerProfile,
+        explained: Callable[[grpc.RpcError], DrawThingsError],
         room: Stack | None = None,
-        explained: Callable[[grpc.RpcError, ServerProfile], DrawThingsError] = explain,
     ) -> None:
         super().__init__()
         self.images: list[ImageReceived] = []
@@ -114,7 +113,7 @@ class Job(EventQueue[Event]):
             self.end()
 
     def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
-        meant = self._explained(error, self._profile)
+        meant = self._explained(error)
         if self._cancelled:
             return Cancelled("The generation was cancelled.")
         if not isinstance(meant, Cancelled):

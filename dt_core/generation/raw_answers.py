@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..connection import channel
 from ..connection import late_grpc as grpc
 from ..request.message import build
 from ..request.resolved import GenerationRequest
@@ -71,7 +70,7 @@ class Call:
             for data in self._call:
                 yield _answer(protobuf.GENERATE_IMAGE.parse_reply(data), self.began)
         except grpc.RpcError as error:
-            raise channel.explain(error, self.client.profile) from None
+            raise self.client.server.link.explain(error) from None
 
 
 def _answer(message: protobuf.ImageGenerationResponse, began: float) -> Answer:

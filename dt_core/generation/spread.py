@@ -18,9 +18,6 @@ from .client import Client
 ANSWER_S = 6.0  # to wait for all addresses together; those that are silent take no part
 FRESH_S = 60.0
 
-_found: dict[Client, tuple[float, tuple[Client, ...]]] = {}
-_lock = threading.Lock()
-
 
 def spread(clients: Sequence[Client]) -> list[Client]:
     """The clients, where one whose name stands for several servers becomes one for each.
@@ -33,15 +30,12 @@ def spread(clients: Sequence[Client]) -> list[Client]:
 def _members(client: Client) -> tuple[Client, ...]:
     if client.profile.host_is_address:
         return (client,)
-    with _lock:
-        now = time.monotonic()
-        for old in [key for key, (at, _) in _found.items() if now - at > FRESH_S]:
-            del _found[old]
-        if client in _found:
-            return _found[client][1]
+    known = client.server.members
+    if known is not None and time.monotonic() - known[0] <= FRESH_S:
+        return tuple(client.at(ip) for ip in known[1]) or (client,)
     members = _ask(client)
-    with _lock:
-        _found[client] = time.monotonic(), members
+    ips = () if members == (client,) else tuple(member.profile.host for member in members)
+    client.server.members = time.monotonic(), ips
     return members
 
 

@@ -18,7 +18,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..connection import channel
 from ..connection import late_grpc as grpc
 from ..connection.profile import ServerProfile
 from ..errors import Cancelled, DrawThingsError, FileOnServer, NoAnswer, RequestError, UploadFailed
@@ -102,7 +101,8 @@ class Upload:
     """One file on its way to a server. `run` sends it; `cancel` ends it from any thread.
 
     `connect` gives the channel, `greet` raises SecretRejected where the secret is wrong (the
-    call itself would only fail), `exists` tells whether the server has a file of a name.
+    call itself would only fail), `exists` tells whether the server has a file of a name,
+    `explain` what a failed call means.
     """
 
     def __init__(
@@ -114,6 +114,7 @@ class Upload:
         connect: Callable[[], grpc.Channel],
         greet: Callable[[], object],
         exists: Callable[[str], bool],
+        explain: Callable[[grpc.RpcError], DrawThingsError],
         secret: str | None,
         overwrite: bool = False,
         sha256: bytes | None = None,
@@ -124,6 +125,7 @@ class Upload:
         self._connect = connect
         self._greet = greet
         self._exists = exists
+        self._explain = explain
         self._secret = secret
         self._overwrite = overwrite
         self._sha256 = sha256
@@ -265,4 +267,4 @@ class Upload:
             )
         if code is status.UNIMPLEMENTED:
             return UploadFailed(f"{at} takes no uploads: copy the file into its models folder.")
-        return channel.explain(error, self._profile)
+        return self._explain(error)

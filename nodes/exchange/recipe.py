@@ -21,6 +21,7 @@ from ...dt_core.settings.table import INTEGER_RANGES, NOT_READ, Setting, setting
 from ...dt_core.text import MORE, Filling, Template, Text
 from ..lora import ROWS
 from ..servers import lists, stored
+from ..servers.owner import here
 
 # Settings in fields of DT Sampler, by its names for them.
 FIELDS = {
@@ -124,7 +125,7 @@ def recipe_of(generation: Generation) -> Recipe:
 
 def _family(model: str) -> Family | None:
     """By what the default server told of the file, else by its name."""
-    catalog = lists.catalog(stored.default_profile())
+    catalog = here().lists.catalog(stored.default_profile())
     known = catalog.model(model) if catalog and model else None
     return known.family if known else family_of_file(model)
 

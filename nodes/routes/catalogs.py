@@ -23,12 +23,12 @@ from ...dt_core.errors import (
     TlsMismatch,
     TrustError,
 )
-from ...dt_core.generation.client import Client
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import family
 from ...dt_core.text import Template
 from ..host import sentences
-from ..servers import clients, kept, lists, secret_homes, stored
+from ..servers import lists, secret_homes, stored
+from ..servers.owner import here
 from .guard import Body, UnknownServer, answered, asking_route, json_body, json_route
 from .permitted import profile_of
 from .threads import HERE, run
@@ -60,9 +60,9 @@ _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u
 
 def refresh(_body: Body) -> Any:
     """Ask every known server for its catalogue; a sentence for each."""
-    profiles = list(dict.fromkeys([*clients.known_profiles(), stored.default_profile()]))
+    profiles = list(dict.fromkeys([*here().clients.profiles(), stored.default_profile()]))
     with ThreadPoolExecutor(len(profiles)) as pool:
-        outcomes = list(pool.map(lists.refresh, profiles))
+        outcomes = list(pool.map(here().lists.refresh, profiles))
     return {"servers": [{"ok": ok, **sentences.one("sentence", said)} for ok, said in outcomes]}
 
 
@@ -142,7 +142,7 @@ def _asked(question: _Question) -> Future[Any]:
 def _told(question: _Question) -> Any:
     profile, name = question.profile, question.name
     # A client of its own: a short patience that no running generation shares.
-    client = Client(profile, secret=question.secret, name="ComfyUI", known=kept.known_servers())
+    client = here().clients.unlisted(profile, question.secret).sync
     client.echo_timeout_s = ECHO_TIMEOUT_S
     try:
         trust = client.trust
@@ -154,7 +154,7 @@ def _told(question: _Question) -> Any:
         latency_ms = (time.perf_counter() - started) * 1e3
     except DrawThingsError as error:
         return _failed(_diagnosed(profile, error), name, profile.address)
-    lists.learn(profile, catalog)
+    here().lists.learn(profile, catalog)
     return {
         "code": "connected" if catalog.browsable else "browsing_off",
         "sentence": "",
@@ -200,9 +200,9 @@ def _failed(error: DrawThingsError, name: str, address: str, code: str = "") -> 
 def catalog(body: Body) -> Any:
     """What a server has, at once: as it told last. News are fetched in the background."""
     profile = profile_of(body)
-    known = lists.known(profile)
+    known = here().lists.known(profile)
     if known is None or not known.is_fresh or body.get("refresh") is True:
-        lists.refresh_in_background(profile)
+        here().lists.refresh_in_background(profile)
     if known is None:
         return {"known": False, "address": profile.address}
     return {

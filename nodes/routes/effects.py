@@ -11,6 +11,7 @@ from ...dt_core.settings.table import SETTINGS, Kind, setting
 from ...dt_core.text import Template
 from ..host import sentences
 from ..servers import lists
+from ..servers.owner import here
 from .guard import NO_NAMES, Body, Refused, json_route, text
 from .permitted import profile_of
 
@@ -125,7 +126,7 @@ def _of_config(layer: dict[str, Any]) -> dict[str, Any]:
 
 def _catalog(body: Body) -> Any:
     try:
-        return lists.catalog(profile_of(body))
+        return here().lists.catalog(profile_of(body))
     except DrawThingsError:  # an unknown server's model may be a well-known one
         return None
 

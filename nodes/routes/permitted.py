@@ -13,8 +13,8 @@ from typing import Any
 from ...dt_core.connection.profile import ServerProfile, TlsMode, default_profile
 from ...dt_core.connection.secret_store import folded
 from ...dt_core.text import Template
-from ..servers import clients
 from ..servers import stored as servers
+from ..servers.owner import here
 from .guard import Body, Refused, UnknownServer, text
 
 _NO_SERVER = Template("server_no_object", "'server' must be null or an object.")
@@ -64,4 +64,4 @@ def _key(profile: ServerProfile) -> ServerProfile:
 def allowed() -> set[ServerProfile]:
     """The servers that may be asked without a run."""
     stored = (server.profile for server in servers.current().stored)
-    return {default_profile(), servers.default_profile(), *stored, *clients.known_profiles()}
+    return {default_profile(), servers.default_profile(), *stored, *here().clients.profiles()}

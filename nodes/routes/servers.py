@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dt_core.connection import channel
 from ...dt_core.connection import profile as profiles
-from ..servers import clients, kept, lists, stored
+from ..servers import stored
+from ..servers.owner import here
 from ..servers.stored import Servers
 from .guard import Body, asking_route, changing_route, json_route, text
 from .permitted import profile_of
@@ -42,7 +42,7 @@ def save(body: Body) -> Any:
     _forget_gone(before, changed)
     old, new = before.find(was), changed.find(name.strip())
     if new is not None:
-        lists.refresh_in_background(new.profile)
+        here().lists.refresh_in_background(new.profile)
     has_lost_it = old and new and old.profile.secret_name and not new.profile.secret_name
     wanted = {"secret_wanted": name.strip()} if has_lost_it and secret is None else {}
     return {**_answer(changed), **wanted}
@@ -60,8 +60,8 @@ def _forget_gone(before: Servers, after: Servers) -> None:
     kept = {profiles.default_profile(), *(row.profile for row in after.stored)}
     for row in before.stored:
         if row.profile not in kept:
-            clients.forget(row.profile)
-            lists.forget(row.profile)
+            here().clients.forget(row.profile)
+            here().lists.forget(row.profile)
 
 
 def make_default(body: Body) -> Any:
@@ -71,8 +71,8 @@ def make_default(body: Body) -> Any:
 def accept(body: Body) -> Any:
     """Trust the certificate of that SHA-256 from now on, if the server presents it."""
     profile = profile_of(body)
-    channel.accept(profile, text(body, "fingerprint"), kept.known_servers())
-    lists.refresh_in_background(profile)
+    here().servers.at(profile).link.accept(text(body, "fingerprint"))
+    here().lists.refresh_in_background(profile)
     return {"address": profile.address}
 
 

@@ -6,26 +6,25 @@ comes when the server has checked the file; events tell how far it is.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import hashlib
 import json
 import shutil
-import threading
 import time
 import unicodedata
 import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from ...dt_core.connection.profile import ServerProfile
-from ...dt_core.errors import Cancelled, DrawThingsError, FileOnServer, RequestError
+from ...dt_core.errors import DrawThingsError, FileOnServer, RequestError
 from ...dt_core.generation.client import Client
-from ...dt_core.generation.upload import Upload, UploadPhase, check_name
+from ...dt_core.generation.upload import check_name
 from ...dt_core.text import Template, Text, verbatim
 from ..host import compat, sentences
-from ..servers import clients, lists
+from ..servers.owner import here
+from ..servers.transfers import AT_ONCE, Transfer
 from .guard import (
     NO_NAMES,
     Body,
@@ -39,17 +38,12 @@ from .guard import (
 from .permitted import profile_of
 from .threads import ASKING, HERE, run
 
-_T = TypeVar("_T")
-EVENT = "drawthingsnodes.upload"
 SIZE_LIMIT = 20 << 30  # bytes
 SPARE = 1 << 30  # bytes that stay free on this machine's disk
 PIECE = 4 << 20  # bytes written at once
 FILES_LIMIT = 1000  # names in one question
-AT_ONCE = 2  # each may fill ComfyUI's disk, and halves the other's speed
-EVENTS_EVERY_S = 0.2
 LEFT_OVER_S = 24 * 3600.0
 
-_CANCELLED = Template("upload_cancelled", "The upload was cancelled.")
 _NO_FILE = Template("upload_no_file", "The body must be the file, as application/octet-stream.")
 _TOO_LARGE = Template("upload_too_large", "A file may have {limit} GiB.")
 _ON_SERVER = Template(
@@ -70,68 +64,6 @@ _SAME_ID = Template("upload_same_id", "An upload of that id is on its way.")
 _NO_ROOM = Template("upload_no_room", "This ComfyUI's disk has no room for a file of that size.")
 _TOO_MANY = Template("files_too_many", "At most {most} names at once.")
 
-_transfers: dict[str, _Transfer] = {}
-_lock = threading.Lock()
-
-
-class _Transfer:
-    """One file on its way, and what the page is told of it."""
-
-    def __init__(self, ident: str, place: tuple[str, str]) -> None:
-        self.ident = ident
-        self.place = place  # address and folded name: one file at a time
-        self._loop = asyncio.get_running_loop()
-        self._receiving: asyncio.Future[Any] | None = None
-        self.cancelled = threading.Event()
-        self._upload: Upload | None = None
-        self._told_at = 0.0
-        self._phase = ""
-
-    def cancel(self) -> None:
-        """End it, from any thread, whether it waits for the browser or for the server."""
-        self.cancelled.set()
-        if self._upload is not None:
-            self._upload.cancel()
-        if self._receiving is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, and this with it
-                self._loop.call_soon_threadsafe(self._receiving.cancel)
-
-    async def unless_cancelled(self, receiving: Coroutine[Any, Any, _T]) -> _T:
-        """What `receiving` gives. Raises Cancelled, also while the browser sends nothing."""
-        task: asyncio.Future[_T] = asyncio.ensure_future(receiving)
-        self._receiving = task
-        try:
-            self.raise_if_cancelled()
-            return await task
-        except asyncio.CancelledError:
-            self.raise_if_cancelled()
-            raise
-        finally:
-            task.cancel()
-
-    def take(self, upload: Upload) -> None:
-        """From now on `cancel` ends this upload."""
-        self._upload = upload
-        if self.cancelled.is_set():
-            upload.cancel()
-
-    def raise_if_cancelled(self) -> None:
-        if self.cancelled.is_set():
-            raise Cancelled(_CANCELLED())
-
-    def tell(self, phase: str, sent: int, total: int, why: Text | None = None) -> None:
-        """Send an event: at every change of phase, else a few times per second."""
-        now = time.monotonic()
-        if phase == self._phase and now - self._told_at < EVENTS_EVERY_S:
-            return
-        self._phase, self._told_at = phase, now
-        said = {"id": self.ident, "phase": phase, "sent": sent, "total": total}
-        words = {"sentence": ""} if why is None else sentences.one("sentence", why)
-        compat.send_event(EVENT, {**said, **words})
-
-    def follow(self, phase: UploadPhase, done: int, total: int) -> None:
-        self.tell(phase.value, done, total)
-
 
 async def upload(request: Any) -> Any:
     return await answered(request, lambda: _uploaded(request), guarded=True)
@@ -149,7 +81,7 @@ async def _uploaded(request: Any) -> Any:
         raise Refused(413, _TOO_LARGE(limit=SIZE_LIMIT >> 30))
     if size == 0:
         raise Refused(400, _EMPTY(name=name))
-    client = (await run(HERE, clients.client, profile)).sync
+    client = (await run(HERE, here().clients.client, profile)).sync
     transfer = _begin(text(query, "id", "", 64) or uuid.uuid4().hex, profile, name)
     try:
         if not overwrite and (await run(ASKING, client.files_exist, [name]))[0].exists:
@@ -157,12 +89,12 @@ async def _uploaded(request: Any) -> Any:
         transfer.raise_if_cancelled()
         return await _passed_on(request, transfer, client, profile, name, overwrite)
     finally:
-        _end(transfer)
+        here().transfers.end(transfer)
 
 
 async def _passed_on(
     request: Any,
-    transfer: _Transfer,
+    transfer: Transfer,
     client: Client,
     profile: ServerProfile,
     name: str,
@@ -188,7 +120,7 @@ async def _passed_on(
         with contextlib.suppress(OSError):  # Windows, where it is still written: gone in a day
             await run(HERE, _remove, path)
     transfer.tell("done", received, received)
-    lists.refresh_in_background(profile)
+    here().lists.refresh_in_background(profile)
     return {"id": transfer.ident, "name": name, "size": received, "sha256": digest.hex()}
 
 
@@ -209,28 +141,22 @@ def _why(error: BaseException) -> Text:
     return error.text if isinstance(error, Refused) else _BROKE_OFF()  # Left, for one
 
 
-def _begin(ident: str, profile: ServerProfile, name: str) -> _Transfer:
+def _begin(ident: str, profile: ServerProfile, name: str) -> Transfer:
     # A Mac takes names that differ in capitals, or in how accents are written, for one.
     place = (profile.address, unicodedata.normalize("NFC", name).casefold())
-    transfer = _Transfer(ident, place)
-    with _lock:
-        if ident in _transfers:
+    transfer = Transfer(ident, place)
+    with here().transfers.changed() as under_way:
+        if ident in under_way:
             raise Refused(400, _SAME_ID())
-        if any(other.place == place for other in _transfers.values()):
+        if any(other.place == place for other in under_way.values()):
             raise Refused(409, _SAME_FILE(name=name, address=profile.address), "Exists")
-        if len(_transfers) >= AT_ONCE:
+        if len(under_way) >= AT_ONCE:
             raise Refused(429, _BUSY(count=AT_ONCE))
-        _transfers[ident] = transfer
+        under_way[ident] = transfer
     return transfer
 
 
-def _end(transfer: _Transfer) -> None:
-    with _lock:
-        if _transfers.get(transfer.ident) is transfer:
-            del _transfers[transfer.ident]
-
-
-async def _receive(request: Any, path: Path, size: int, transfer: _Transfer) -> tuple[bytes, int]:
+async def _receive(request: Any, path: Path, size: int, transfer: Transfer) -> tuple[bytes, int]:
     """Write the body to `path`; its SHA-256 and its size in bytes."""
     digest, received = hashlib.sha256(), 0
     pending = bytearray()
@@ -280,12 +206,7 @@ def _remove(path: Path) -> None:
 
 def cancel(body: Body) -> Any:
     """End an upload; whether there was one of that id. Its place is free at once."""
-    ident = text(body, "id", limit=64)
-    with _lock:
-        transfer = _transfers.pop(ident, None)
-    if transfer is not None:
-        transfer.cancel()
-    return {"cancelled": transfer is not None}
+    return {"cancelled": here().transfers.cancel(text(body, "id", limit=64))}
 
 
 def exist(body: Body) -> Any:
@@ -296,7 +217,7 @@ def exist(body: Body) -> Any:
         raise Refused(400, NO_NAMES(key="files"))
     if len(names) > FILES_LIMIT:
         raise Refused(413, _TOO_MANY(most=FILES_LIMIT))
-    found = clients.client(profile).sync.files_exist(names)
+    found = here().clients.client(profile).sync.files_exist(names)
     return {
         "files": [{"name": row.name, "exists": row.exists, **_refusal(row.name)} for row in found]
     }

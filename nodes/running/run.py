@@ -34,7 +34,7 @@ from ...dt_core.request.batches import Plan
 from ...dt_core.request.resolved import GenerationRequest, Resolved, resolve
 from ...dt_core.text import Template, Text
 from ..host import compat, sentences
-from ..servers import clients, lists
+from ..servers.owner import here
 from .display import Display
 
 INTERRUPT_POLL_S = 0.05
@@ -83,7 +83,7 @@ async def generate(
     Raises ComfyUI's interrupt if the user stops it, a DrawThingsError if it fails before
     the first picture. Pictures that arrived whole are delivered, with a note.
     """
-    servers = [clients.client(member).sync for member in profile.members]
+    servers = [here().clients.client(member).sync for member in profile.members]
     Display.prepare(node_id)
     client, resolved = await _watched(lambda: _resolve(servers, first))
     plan = planned(resolved)
@@ -96,7 +96,7 @@ async def generate(
     else:
         answers = await _shared(servers, plan, display)
     if client.known_catalog is not None:
-        lists.learn(profile, client.known_catalog)
+        here().lists.learn(profile, client.known_catalog)
     pictures = [image.picture for answer in answers for image in answer.images]
     await display.finish(pictures[-1] if len(plan.requests) > 1 else pictures[0])
     said = [*plan.notes, *display.notes, *_notes(pictures)]
@@ -125,7 +125,7 @@ async def _one_by_one(client: Client, plan: Plan, room: Stack, display: Display)
         job = client.generate(request, room)
         answers.append(Answer(job.images, job.audio))
         try:
-            with fleet.working_on(client.profile.address):
+            with client.server.turn.taken():
                 await _follow(job, display)
         except DrawThingsError as error:
             _tell_what_is_missing(answers, error, display)

@@ -25,8 +25,8 @@ from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import FAMILIES
 from ...dt_core.text import Template, Text, verbatim
 from ..host import compat, sentences
-from . import clients
 from . import stored as servers
+from .clients import Clients
 
 CHANGED_EVENT = "drawthingsnodes.lists"
 NONE = "none"
@@ -92,71 +92,117 @@ class Known:
         return time.time() - self.asked_at < FRESH_S
 
 
-_known: dict[ServerProfile, Known] = {}
-_asking: set[ServerProfile] = set()
-_lists = Lists()
-_lock = threading.Lock()
+class KnownLists:
+    """What servers told last, and the names that nodes offer because of that."""
 
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+        self._known: dict[ServerProfile, Known] = {}
+        self._asking: set[ServerProfile] = set()
+        self._lists = Lists()  # a snapshot: define_schema reads it several times per run
+        self._lock = threading.Lock()
 
-def current() -> Lists:
-    return _lists
+    def current(self) -> Lists:
+        return self._lists
 
+    def learn(self, profile: ServerProfile, catalog: Catalog) -> None:
+        """Take over what a server has; tells the front ends if that changes anything."""
+        before = self.known(profile)
+        with self._lock:
+            self._known[profile] = Known(catalog, time.time())
+        self._collect()
+        if before is None or before.catalog != catalog:
+            _store(profile, catalog)
+            compat.send_event(CHANGED_EVENT, {})
+        else:
+            with contextlib.suppress(OSError):
+                os.utime(_place(profile))  # its age on disk is that of the last answer
 
-def learn(profile: ServerProfile, catalog: Catalog) -> None:
-    """Take over what a server has; tells the front ends if that changes anything."""
-    before = known(profile)
-    with _lock:
-        _known[profile] = Known(catalog, time.time())
-    _collect()
-    if before is None or before.catalog != catalog:
-        _store(profile, catalog)
-        compat.send_event(CHANGED_EVENT, {})
-    else:
+    def known(self, profile: ServerProfile) -> Known | None:
+        """What that server told last, in this process or an earlier one; None if never."""
+        with self._lock:
+            if profile in self._known:
+                return self._known[profile]
+        stored = _load(profile)
+        if stored is None:
+            return None
+        with self._lock:
+            kept = self._known.setdefault(profile, stored)
+        self._collect()
+        return kept
+
+    def forget(self, profile: ServerProfile) -> None:
+        """Drop what that server told, from the disk too."""
+        with self._lock:
+            self._known.pop(profile, None)
+        self._collect()
         with contextlib.suppress(OSError):
-            os.utime(_place(profile))  # its age on disk is that of the last answer
+            _place(profile).unlink(missing_ok=True)
 
+    def catalog(self, profile: ServerProfile) -> Catalog | None:
+        """What that server told last; None if it never did."""
+        found = self.known(profile)
+        return found.catalog if found else None
 
-def known(profile: ServerProfile) -> Known | None:
-    """What that server told last, in this process or an earlier one; None if never."""
-    with _lock:
-        if profile in _known:
-            return _known[profile]
-    stored = _load(profile)
-    if stored is None:
-        return None
-    with _lock:
-        kept = _known.setdefault(profile, stored)
-    _collect()
-    return kept
+    def _collect(self) -> None:
+        with self._lock:
+            all_known = [entry.catalog for entry in self._known.values()]
+            self._lists = Lists(
+                models=_names([m.file for m in c.models] for c in all_known) or _official_models(),
+                loras=_names([row.file for row in c.loras] for c in all_known),
+                controls=_names([row.file for row in c.controls] for c in all_known),
+                upscalers=_names([row.file for row in c.upscalers] for c in all_known)
+                or OFFICIAL_UPSCALERS,
+                face_restorers=_names(face_restorers(c) for c in all_known)
+                or OFFICIAL_FACE_RESTORERS,
+                embeddings=_names(
+                    [e.keyword for e in c.embeddings if e.keyword] for c in all_known
+                ),
+            )
 
+    def start(self) -> None:
+        """Take up what the servers told last, and ask the default one in the background."""
+        try:
+            profile = servers.default_profile()
+            for server in servers.current().stored:
+                self.known(server.profile)
+        except DrawThingsError as error:
+            _log.warning("%s", error)
+            return
+        self.known(profile)
+        self.refresh_in_background(profile)
 
-def forget(profile: ServerProfile) -> None:
-    """Drop what that server told, from the disk too."""
-    with _lock:
-        _known.pop(profile, None)
-    _collect()
-    with contextlib.suppress(OSError):
-        _place(profile).unlink(missing_ok=True)
+    def refresh_in_background(self, profile: ServerProfile) -> None:
+        """Ask a server, unless that is going on already; its absence is no error."""
+        with self._lock:
+            if profile in self._asking:
+                return
+            self._asking.add(profile)
 
+        def ask() -> None:
+            try:
+                self.refresh(profile)
+            finally:
+                with self._lock:
+                    self._asking.discard(profile)
 
-def catalog(profile: ServerProfile) -> Catalog | None:
-    """What that server told last; None if it never did."""
-    found = known(profile)
-    return found.catalog if found else None
+        threading.Thread(target=ask, name="drawthings-lists", daemon=True).start()
 
-
-def _collect() -> None:
-    global _lists  # noqa: PLW0603 (the one snapshot that define_schema reads)
-    with _lock:
-        all_known = [entry.catalog for entry in _known.values()]
-        _lists = Lists(
-            models=_names([m.file for m in c.models] for c in all_known) or _official_models(),
-            loras=_names([row.file for row in c.loras] for c in all_known),
-            controls=_names([row.file for row in c.controls] for c in all_known),
-            upscalers=_names([row.file for row in c.upscalers] for c in all_known)
-            or OFFICIAL_UPSCALERS,
-            face_restorers=_names(face_restorers(c) for c in all_known) or OFFICIAL_FACE_RESTORERS,
-            embeddings=_names([e.keyword for e in c.embeddings if e.keyword] for c in all_known),
+    def refresh(self, profile: ServerProfile) -> tuple[bool, Text]:
+        """Ask one server for its catalogue now; whether it answered, and a sentence on it."""
+        try:
+            catalog = self._clients.client(profile).sync.echo()
+        except DrawThingsError as error:
+            _log.info("%s", error)
+            return False, sentences.told(error)
+        self.learn(profile, catalog)
+        if not catalog.browsable:
+            return True, _LISTS_NOTHING(address=profile.address)
+        return True, _LISTS(
+            address=profile.address,
+            models=len(catalog.models),
+            loras=len(catalog.loras),
+            controls=len(catalog.controls),
         )
 
 
@@ -167,54 +213,6 @@ def face_restorers(catalog: Catalog) -> list[str]:
 
 def _names(lists: Iterator[list[str]]) -> tuple[str, ...]:
     return tuple(sorted({name for names in lists for name in names}))
-
-
-def start() -> None:
-    """Take up what the servers told last, and ask the default one in the background."""
-    try:
-        profile = servers.default_profile()
-        for server in servers.current().stored:
-            known(server.profile)
-    except DrawThingsError as error:
-        _log.warning("%s", error)
-        return
-    known(profile)
-    refresh_in_background(profile)
-
-
-def refresh_in_background(profile: ServerProfile) -> None:
-    """Ask a server, unless that is going on already; its absence is no error."""
-    with _lock:
-        if profile in _asking:
-            return
-        _asking.add(profile)
-
-    def ask() -> None:
-        try:
-            refresh(profile)
-        finally:
-            with _lock:
-                _asking.discard(profile)
-
-    threading.Thread(target=ask, name="drawthings-lists", daemon=True).start()
-
-
-def refresh(profile: ServerProfile) -> tuple[bool, Text]:
-    """Ask one server for its catalogue now; whether it answered, and a sentence on it."""
-    try:
-        catalog = clients.client(profile).sync.echo()
-    except DrawThingsError as error:
-        _log.info("%s", error)
-        return False, sentences.told(error)
-    learn(profile, catalog)
-    if not catalog.browsable:
-        return True, _LISTS_NOTHING(address=profile.address)
-    return True, _LISTS(
-        address=profile.address,
-        models=len(catalog.models),
-        loras=len(catalog.loras),
-        controls=len(catalog.controls),
-    )
 
 
 def _place(profile: ServerProfile) -> Path:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.generation.client import Client as DrawThings
 from drawthings.dt_core.generation.events import ImageReceived
@@ -223,7 +222,6 @@ def test_stop_ends_that_call_only(
         request(lambda record: True)
     stopped(client, prompt_id, mine.sampler)
     assert sum(isinstance(event, ImageReceived) for event in other) == 1
-    channel.close_all()
 
 
 def test_a_deleted_prompt_never_reaches_the_server_and_the_running_one_goes_on(

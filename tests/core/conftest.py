@@ -1,11 +1,10 @@
-"""One simulator, one client of it, and nothing of one test left over for the next."""
+"""One simulator, and one client of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.simulator import Simulator
@@ -15,12 +14,6 @@ from drawthings.dt_core.simulator import Simulator
 def _no_server_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DRAWTHINGS_SERVER", "DRAWTHINGS_SECRET"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True)
-def _no_open_connections() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import ServerError
 from drawthings.dt_core.generation.client import Client
@@ -31,12 +30,6 @@ SETTINGS = Configuration(
 PATIENCE_S = 30
 
 pytestmark = pytest.mark.skipif(HAPROXY is None, reason="HAProxy is not installed")
-
-
-@pytest.fixture(autouse=True)
-def _close_channels() -> Iterator[None]:
-    yield
-    channel.close_all()
 
 
 @contextmanager

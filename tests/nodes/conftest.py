@@ -10,17 +10,16 @@ from comfy.cli_args import args
 
 args.cpu = True  # before anything of ComfyUI looks for a graphics card
 
-from drawthings.dt_core.connection import channel  # noqa: E402
 from drawthings.dt_core.connection.profile import ServerProfile  # noqa: E402
 from drawthings.dt_core.simulator import Simulator  # noqa: E402
 from drawthings.nodes.host import compat  # noqa: E402
+from drawthings.nodes.servers import owner  # noqa: E402
 
 
 @pytest.fixture
 def server() -> Iterator[Simulator]:
     with Simulator() as running:
         yield running
-    channel.close_all()
 
 
 @pytest.fixture
@@ -29,7 +28,11 @@ def profile(server: Simulator) -> ServerProfile:
 
 
 @pytest.fixture(autouse=True)
-def _own_user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A ComfyUI that has just started, with a user who has stored nothing."""
+    owner.restart()
     monkeypatch.setattr(compat.folder_paths, "get_user_directory", lambda: str(tmp_path))
     monkeypatch.delenv("DRAWTHINGS_SERVER", raising=False)
     monkeypatch.delenv("DRAWTHINGS_SECRET", raising=False)
+    yield
+    owner.restart()

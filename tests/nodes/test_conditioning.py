@@ -17,7 +17,7 @@ from drawthings.nodes.prompt import DTPrompt
 from drawthings.nodes.reference import DTKontextReference
 from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
-from drawthings.nodes.servers import lists
+from drawthings.nodes.servers.owner import here
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 EDIT_MODEL = "flux_2_klein_4b_q6p.ckpt"
@@ -251,7 +251,7 @@ def test_a_prompt_tells_what_the_model_does_not_read(profile: ServerProfile) -> 
     choice = ModelChoice(profile, MODEL)
     (note,) = DTPrompt.execute("a (red:1.3) cat", model=choice).ui["drawthings_notes"]
     assert "Z Image" in note
-    lists.refresh(profile)
+    here().lists.refresh(profile)
     assert "easynegative" in DTPrompt.define_schema().inputs[2].options
     v1 = ModelChoice(profile, V1)
     assert DTPrompt.execute("a (red:1.3) cat", model=v1).ui is None

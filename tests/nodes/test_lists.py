@@ -14,17 +14,17 @@ from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import guard, permitted
 from drawthings.nodes.routes import servers as routes
-from drawthings.nodes.servers import clients, lists
+from drawthings.nodes.servers import lists, owner
 from drawthings.nodes.servers import stored as servers
+from drawthings.nodes.servers.lists import KnownLists
+from drawthings.nodes.servers.owner import here
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(compat, "user_folder", lambda: tmp_path)
     monkeypatch.setenv(ADDRESS_VARIABLE, "plain://127.0.0.1:1")
-    monkeypatch.setattr(lists, "_known", {})
-    monkeypatch.setattr(clients, "_clients", {})
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(KnownLists, "refresh_in_background", lambda _self, _profile: None)
     return tmp_path
 
 
@@ -34,7 +34,7 @@ def studio() -> Iterator[ServerProfile]:
     with Simulator() as running:
         servers.save("studio", running.address, "automatic")
         profile = servers.named("studio")
-        assert lists.refresh(profile)[0]
+        assert here().lists.refresh(profile)[0]
         yield profile
 
 
@@ -59,7 +59,7 @@ def test_a_removed_server_is_not_asked_any_more_and_its_list_is_gone(
     routes.remove({"name": "studio"})
 
     assert not may_be_asked(studio)
-    assert lists.known(studio) is None
+    assert here().lists.known(studio) is None
     assert not catalogs(folder)
 
 
@@ -73,7 +73,7 @@ def test_a_removed_server_that_another_name_still_has_stays(studio: ServerProfil
     servers.save("again", studio.address, "automatic")
     routes.remove({"name": "studio"})
     assert may_be_asked(studio)
-    assert lists.known(studio)
+    assert here().lists.known(studio)
 
 
 def test_only_the_newest_lists_stay_on_the_disk(
@@ -83,7 +83,7 @@ def test_only_the_newest_lists_stay_on_the_disk(
     profiles = [ServerProfile(f"server{number}.local") for number in range(5)]
     draft = folder / "catalogs" / "dead.1.new"
     for age, profile in enumerate(reversed(profiles[:-1])):
-        lists.learn(profile, Catalog(greeting=profile.address))
+        here().lists.learn(profile, Catalog(greeting=profile.address))
         stored = lists._place(profile)
         if stored.exists():
             then = time.time() - 1000 * (age + 1)
@@ -91,7 +91,7 @@ def test_only_the_newest_lists_stay_on_the_disk(
     draft.write_text("{")
     os.utime(draft, (0, 0))
 
-    lists.learn(profiles[-1], Catalog(greeting="new"))
+    here().lists.learn(profiles[-1], Catalog(greeting="new"))
 
     assert catalogs(folder) == {lists._place(profile) for profile in profiles[-3:]}
     assert not draft.exists()
@@ -101,14 +101,14 @@ def test_the_same_answer_makes_a_list_young_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     profile = ServerProfile("server.local")
-    lists.learn(profile, Catalog(greeting="hello"))
+    here().lists.learn(profile, Catalog(greeting="hello"))
     [path] = catalogs(folder)
     os.utime(path, (0, 0))
 
-    lists.learn(profile, Catalog(greeting="hello"))
+    here().lists.learn(profile, Catalog(greeting="hello"))
 
-    monkeypatch.setattr(lists, "_known", {})  # as a new process starts
-    found = lists.known(profile)
+    owner.restart()
+    found = here().lists.known(profile)
     assert found is not None
     assert found.is_fresh
     assert path.stat().st_mtime > time.time() - 60
@@ -120,8 +120,8 @@ def test_a_list_that_cannot_be_kept_is_known_all_the_same_and_that_is_said_once(
     (folder / "catalogs").write_text("a file where the folder should be")
     for number in range(2):
         profile = ServerProfile(f"server{number}.local")
-        lists.learn(profile, Catalog(greeting="hello"))
-        assert lists.known(profile) is not None
+        here().lists.learn(profile, Catalog(greeting="hello"))
+        assert here().lists.known(profile) is not None
     [said] = [record.message for record in caplog.records]
     assert said.startswith("What servers have is not kept on this machine")
 
@@ -131,4 +131,4 @@ def test_a_list_that_cannot_be_read_counts_as_none(folder: Path, content: bytes)
     path = lists._place(ServerProfile("server.local"))
     path.parent.mkdir()
     path.write_bytes(content)
-    assert lists.known(ServerProfile("server.local")) is None
+    assert here().lists.known(ServerProfile("server.local")) is None

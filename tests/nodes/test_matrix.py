@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.models.families import FAMILIES
 from drawthings.dt_core.settings.choices import Sampler
@@ -56,7 +55,6 @@ class Sampling(DTSampler):
 def shared() -> Iterator[Simulator]:
     with Simulator(response_compression=False) as running:
         yield running
-    channel.close_all()
 
 
 @pytest.fixture

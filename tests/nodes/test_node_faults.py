@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import torch
 from comfy import model_management
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
@@ -38,7 +37,6 @@ class Sampling(DTSampler):
 def faulty() -> Iterator[Simulator]:
     with Simulator(faults=Script()) as running:
         yield running
-    channel.close_all()
 
 
 def sample(server: Simulator, *faults: Fault, model: str = STILL, **inputs: Any) -> Any:

@@ -22,6 +22,7 @@ from drawthings.nodes.node_list import NODES
 from drawthings.nodes.running import reporting
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.servers import lists
+from drawthings.nodes.servers.owner import here
 
 MODEL = "sd_v1.5_f16.ckpt"
 BY_ID = {node.define_schema().node_id: node for node in NODES}
@@ -189,14 +190,14 @@ def test_any_file_name_passes_comfyuis_check() -> None:
 
 
 def test_combos_offer_what_the_server_has(profile: ServerProfile) -> None:
-    lists.refresh(profile)
+    here().lists.refresh(profile)
     inputs = node_inputs(themes.UPSCALER)
-    assert inputs["upscaler"].options == [lists.NONE, *lists.current().upscalers]
+    assert inputs["upscaler"].options == [lists.NONE, *here().lists.current().upscalers]
     assert "remacri_4x_f16.ckpt" in inputs["upscaler"].options
     assert "restoreformer_v1.0_f16.ckpt" in inputs["face_restoration"].options
     refiners = node_inputs(themes.REFINER)["refiner_model"].options
-    assert refiners == [lists.NONE, *lists.current().models]
-    assert "easynegative" in {word.lower() for word in lists.current().embeddings}
+    assert refiners == [lists.NONE, *here().lists.current().models]
+    assert "easynegative" in {word.lower() for word in here().lists.current().embeddings}
 
 
 COPIED = Configuration.of(

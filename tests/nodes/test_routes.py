@@ -20,7 +20,8 @@ from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import MODULES, PREFIX
 from drawthings.nodes.routes.guard import HEADER
-from drawthings.nodes.servers import clients, kept, lists
+from drawthings.nodes.servers import kept, owner
+from drawthings.nodes.servers.owner import here
 
 SECRET = "correct horse battery staple"
 
@@ -30,8 +31,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user folder of its own, and no server on the default port."""
     monkeypatch.setattr(compat, "user_folder", lambda: tmp_path)
     monkeypatch.setenv(ADDRESS_VARIABLE, "plain://127.0.0.1:1")
-    monkeypatch.setattr(lists, "_known", {})
-    monkeypatch.setattr(clients, "_clients", {})
     return tmp_path
 
 
@@ -153,7 +152,7 @@ def test_an_address_that_only_the_request_names_is_not_asked(
 ) -> None:
     status, answer = asked(route, {"server": {"address": simulator.address}})
     assert (status, answer["code"]) in {(403, "UnknownServer"), (200, "unknown_server")}
-    assert not clients.known_profiles()
+    assert not here().clients.profiles()
 
 
 def test_status_tells_each_state_apart(simulator: Simulator, folder: Path) -> None:
@@ -237,13 +236,13 @@ def test_a_server_that_is_away_keeps_its_list_over_a_restart(
         server = {"name": "s", "address": simulator.address}
         asked("/servers/save", server)
         asked("/status", {"server": {"saved": "s"}})
-    monkeypatch.setattr(lists, "_known", {})  # as a new process starts
+    owner.restart()
 
     _, answer = asked("/catalog", {"server": {"saved": "s"}})
 
     assert answer["known"]
     assert len(answer["models"]) > 50
-    assert answer["models"][0]["file"] in lists.current().models
+    assert answer["models"][0]["file"] in here().lists.current().models
 
 
 def announcement(name: str, port: int) -> bytes:

@@ -14,13 +14,14 @@ from urllib.parse import urlencode
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.dt_core.simulator import Simulator, receiving
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import PREFIX, uploads
 from drawthings.nodes.routes.guard import HEADER
-from drawthings.nodes.servers import clients, lists, stored
+from drawthings.nodes.servers import stored
+from drawthings.nodes.servers.lists import KnownLists
+from drawthings.nodes.servers.owner import here
 
 SECRET = "correct horse battery staple"
 NAME = "my_style_lora_f16.ckpt"
@@ -33,7 +34,6 @@ Page = Callable[[Any], Awaitable[Any]]
 def server() -> Iterator[Simulator]:
     with Simulator(secret=SECRET) as running:
         yield running
-    channel.close_all()
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Simulator) -
     """A user folder of its own, with one stored server."""
     monkeypatch.setattr(compat, "user_folder", lambda: tmp_path)
     monkeypatch.setenv(ADDRESS_VARIABLE, "plain://127.0.0.1:1")
-    monkeypatch.setattr(lists, "_known", {})
-    monkeypatch.setattr(clients, "_clients", {})
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(KnownLists, "refresh_in_background", lambda _self, _profile: None)
     stored.save("studio", server.address, "automatic", secret=SECRET)
     return tmp_path
 
@@ -314,7 +312,8 @@ def test_a_cancelled_upload_frees_its_place_at_once_though_its_browser_sends_not
     assert (full[0], full[1]["error_text"]["key"]) == (429, "uploads_at_once")
     assert free[0] == 200
     assert [(status, answer["code"]) for status, answer in ends] == [(400, "Cancelled")] * 2
-    assert not uploads._transfers
+    with here().transfers.changed() as under_way:
+        assert not under_way
     assert not left_behind(folder)
 
 

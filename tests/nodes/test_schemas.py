@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from drawthings.nodes.node_list import NODES
 from drawthings.nodes.servers import lists
+from drawthings.nodes.servers.owner import here
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -349,24 +350,23 @@ def test_lists_offer_what_servers_told_and_official_models_before(
 ) -> None:
     official = lists.Lists()
     assert "z_image_turbo_1.0_q6p.ckpt" in official.models
-    ok, sentence = lists.refresh(profile)
+    ok, sentence = here().lists.refresh(profile)
     assert ok, sentence
-    assert set(lists.current().loras) >= {row.file for row in server_catalog(profile).loras}
+    assert set(here().lists.current().loras) >= {row.file for row in server_catalog(profile).loras}
     offered = NODES[2].define_schema().inputs[1].options
     assert offered[0] == lists.NONE
-    assert set(lists.current().loras) == set(offered[1:])
+    assert set(here().lists.current().loras) == set(offered[1:])
 
 
 def server_catalog(profile: Any) -> Any:
-    from drawthings.nodes.servers import clients
 
-    return clients.client(profile).sync.known_catalog
+    return here().clients.client(profile).sync.known_catalog
 
 
 def test_a_server_that_is_away_keeps_the_known_lists(profile: Any) -> None:
-    lists.refresh(profile)
-    before = lists.current()
-    ok, text = lists.refresh(type(profile)("127.0.0.1:1"))
+    here().lists.refresh(profile)
+    before = here().lists.current()
+    ok, text = here().lists.refresh(type(profile)("127.0.0.1:1"))
     assert not ok
     assert "No Draw Things server" in str(text)
-    assert lists.current() == before
+    assert here().lists.current() == before

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE, ServerProfile, TlsMode
 from drawthings.dt_core.errors import DrawThingsError
 from drawthings.dt_core.generation.spread import spread
@@ -26,7 +25,8 @@ from drawthings.nodes.routes.guard import Refused
 from drawthings.nodes.running.reporting import Problem
 from drawthings.nodes.sampler import DTSampler
 from drawthings.nodes.server import DTServer
-from drawthings.nodes.servers import clients, lists, stored
+from drawthings.nodes.servers import stored
+from drawthings.nodes.servers.owner import here
 from recording import Recorder, known_names, recording
 
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
@@ -54,9 +54,7 @@ class Sampling(DTSampler):
 def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str, Recorder]]:
     """A stored server with a secret, one without, the default, this machine, and a stranger."""
     names = (STUDIO, ATTIC, BOX, HERE, STRANGER)
-    monkeypatch.setattr(lists, "_known", {})
-    monkeypatch.setattr(clients, "_clients", {})
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(here().lists, "refresh_in_background", lambda _profile: None)
     known_names(monkeypatch, {name: ["127.0.0.1", "127.0.0.2"] for name in names})
     with Simulator() as simulator, recording(simulator.address, *names) as recorders:
         monkeypatch.setenv(ADDRESS_VARIABLE, f"plain://{BOX}:{recorders[BOX].port}")
@@ -67,7 +65,6 @@ def places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[dict[str
             stored.save(name, f"{host}:{recorders[host].port}", PLAIN, secret=secret)
         kept_by_hand(tmp_path)
         yield recorders
-    channel.close_all()
 
 
 def kept_by_hand(user: Path) -> None:
@@ -111,17 +108,17 @@ def by_catalog(address: str, name: str) -> None:
 
 
 def by_refresh(address: str, name: str) -> None:
-    lists.refresh(ServerProfile(address, TlsMode.PLAIN, name))
+    here().lists.refresh(ServerProfile(address, TlsMode.PLAIN, name))
     catalogs.refresh({})
 
 
 def by_spread(address: str, name: str) -> None:
-    spread([clients.client(ServerProfile(address, TlsMode.PLAIN, name)).sync])
+    spread([here().clients.client(ServerProfile(address, TlsMode.PLAIN, name)).sync])
 
 
 def by_upload(address: str, name: str, file: Path) -> None:
     profile = ServerProfile(address, TlsMode.PLAIN, name)
-    clients.client(profile).sync.upload(file, overwrite=True).run()
+    here().clients.client(profile).sync.upload(file, overwrite=True).run()
 
 
 WAYS = (by_graph, by_value, by_status, by_files, by_catalog, by_refresh, by_spread)
@@ -192,7 +189,7 @@ def test_what_a_server_has_of_its_own_goes_to_it_alone(places: dict[str, Recorde
     for row in stored.current().stored:
         sample(row.profile)
         catalogs.status({"server": {"saved": row.name}})
-        lists.refresh(row.profile)
+        here().lists.refresh(row.profile)
     catalogs.status({"server": None})
     catalogs.refresh({})
     for place, name in OWN.items():
@@ -207,7 +204,7 @@ def test_what_a_server_has_of_its_own_goes_to_it_alone(places: dict[str, Recorde
 def test_a_server_that_moves_is_not_told_its_old_secret_by_the_refresh(
     places: dict[str, Recorder], monkeypatch: pytest.MonkeyPatch, again: str
 ) -> None:
-    monkeypatch.setattr(lists, "refresh_in_background", lists.refresh)
+    monkeypatch.setattr(here().lists, "refresh_in_background", here().lists.refresh)
     row = {"name": "studio", "was": "studio", "tls": PLAIN}
     moved = f"{STRANGER}:{places[STRANGER].port}"
     answer = routes.save({**row, "address": moved})

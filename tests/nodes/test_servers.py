@@ -21,7 +21,8 @@ from drawthings.nodes.routes import servers as routes
 from drawthings.nodes.routes.guard import UnknownServer
 from drawthings.nodes.routes.permitted import profile_of
 from drawthings.nodes.server import AS_ABOVE, DTServer
-from drawthings.nodes.servers import kept, lists, secret_homes, stored
+from drawthings.nodes.servers import kept, secret_homes, stored
+from drawthings.nodes.servers.owner import here
 from processes import together
 
 
@@ -127,7 +128,7 @@ def test_a_damaged_list_stops_neither_the_start_nor_the_definitions_and_is_kept(
 ) -> None:
     folder.mkdir(parents=True)
     (folder / "servers.json").write_text(content)
-    lists.start()
+    here().lists.start()
     assert all(node.define_schema() for node in NODES)
     for use in (stored.current, lambda: stored.save("box", "box", "automatic")):
         with pytest.raises(SettingsError, match=r"servers\.json"):
@@ -304,7 +305,7 @@ def test_a_graph_cannot_weaken_how_a_stored_server_is_known(tls: str, fingerprin
 def test_a_server_that_moved_or_lost_security_has_no_secret_until_it_is_given_again(
     monkeypatch: pytest.MonkeyPatch, folder: Path, change: dict[str, str], where: str
 ) -> None:
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(here().lists, "refresh_in_background", lambda _profile: None)
     row = {"name": "studio", "address": "studio.local", "tls": "TLS"}
     if where == "environment":
         monkeypatch.setenv("DRAWTHINGS_SECRET_STUDIO", "hush")
@@ -333,7 +334,7 @@ def test_a_server_that_moved_or_lost_security_has_no_secret_until_it_is_given_ag
 def test_a_server_that_stayed_where_it_is_keeps_its_secret(
     monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(here().lists, "refresh_in_background", lambda _profile: None)
     row = {"name": "studio", "address": "studio.local", "tls": "TLS", "secret": "hush"}
     routes.save(row)
     answer = routes.save({**row, "was": "studio", "secret": None, **change})
@@ -345,7 +346,7 @@ def test_a_server_that_stayed_where_it_is_keeps_its_secret(
 def test_a_server_is_added_with_the_name_of_its_secret_and_then_it_is_the_one_of_the_graph(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(here().lists, "refresh_in_background", lambda _profile: None)
     monkeypatch.setenv("DRAWTHINGS_SECRET_LAB", "hush")
     node = {"address": "Lab.local", "tls": "TLS", "secret_name": "Lab", "fingerprint": ""}
     with pytest.raises(UnknownServer):

@@ -13,12 +13,12 @@ from unittest.mock import patch
 
 import folder_paths
 
-from ...dt_core.connection import channel
 from ...dt_core.connection.profile import ServerProfile, TlsMode
 from ...dt_core.pictures.stack import Stack
 from ...dt_core.request.parts import ModelChoice
 from ...dt_core.wire import fpzip_pool
 from ...nodes.sampler import DTSampler
+from ...nodes.servers import owner
 from .instant_process import InstantServer
 from .scenes import STEPS, Scene, echo_reply
 
@@ -83,7 +83,7 @@ def running(scene: Scene) -> Iterator[Run]:
             yield run
         finally:
             run.output = None
-            channel.close_all()
+            owner.restart()
             fpzip_pool.shutdown()
 
 

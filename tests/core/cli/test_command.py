@@ -17,7 +17,6 @@ import pytest
 from commands import MODEL, ROOT, Answer, Command, environment, process
 from drawthings.dt_core import errors
 from drawthings.dt_core.cli import exits
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.wire import tensor
 from PIL import Image
@@ -135,7 +134,6 @@ def test_a_changed_certificate_is_accepted_by_its_fingerprint(drawthings: Comman
     with serving(ScriptedServer(), first) as server:
         assert drawthings("ping", "--server", server.address).status == 0
         port = server.port
-    channel.close_all()
     with serving(ScriptedServer(), second, port) as server:
         changed = drawthings("ping", "--server", server.address)
         words = changed.err.split("On the command line: ")[1].split()

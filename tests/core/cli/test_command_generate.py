@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from commands import MODEL, Command, at_terminal, process
 from drawthings.dt_core.cli import exits
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Script
@@ -24,12 +23,10 @@ LORA = "flux_1_canny_dev_lora_f16.ckpt"
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("DRAWTHINGS_SERVER", "DRAWTHINGS_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    yield
-    channel.close_all()
 
 
 @pytest.fixture

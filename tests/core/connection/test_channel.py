@@ -9,12 +9,14 @@ import stat
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from drawthings.dt_core import folders as places
-from drawthings.dt_core.connection import addresses, channel, keepalive, tls
+from drawthings.dt_core.connection import addresses, keepalive, tls
+from drawthings.dt_core.connection.channel import Link
 from drawthings.dt_core.connection.known_servers import KnownServers
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
@@ -91,7 +93,6 @@ def test_an_own_certificate_is_trusted_on_first_use_and_remembered(
         words = "TLS, own certificate, seen for the first time"
         assert greeting(profile, known=known) == ("HELLO TEST", words)
         assert known.all() == {profile.address: own.fingerprint}
-        channel.close_all()
         words = "TLS, own certificate, the same as before"
         assert greeting(profile, known=known) == ("HELLO TEST", words)
 
@@ -113,9 +114,9 @@ def test_a_certificate_that_changed_is_refused_until_it_is_accepted(
         assert server.greeted == 0  # nothing was sent to it
 
         with pytest.raises(CertificateChanged, match="accepted one"):
-            channel.accept(profile, "ab" * 32, known)
+            Link(profile, known).accept("ab" * 32)
         assert known.fingerprint(profile.address) == before.fingerprint
-        channel.accept(profile, after.fingerprint, known)
+        Link(profile, known).accept(after.fingerprint)
         assert greeting(profile, known=known)[0] == "HELLO TEST"
 
 
@@ -336,7 +337,7 @@ def test_connections_are_kept_alive_by_tcp(host: str) -> None:
             if opened.getpeername()[1] == server.port
         ]
         assert kept
-        assert keepalive.keep(channel.connect(client.profile).target) == 1
+        assert keepalive.keep(client.server.link.connect().target) == 1
         assert keepalive.keep("ipv4:192.0.2.1:7859") == 0
 
 
@@ -376,11 +377,15 @@ def test_a_question_is_asked_again_while_a_server_is_just_starting() -> None:
         made[0].stop()
 
 
-def test_a_profile_has_one_channel_for_all_clients() -> None:
+def test_a_link_has_one_connection_for_all_who_ask_at_once() -> None:
     with serving(ScriptedServer()) as server:
-        profile = ServerProfile(server.address)
-        first, second = channel.connect(profile), channel.connect(ServerProfile(server.address))
-        assert first is second
+        link = Link(ServerProfile(server.address))
+        with ThreadPoolExecutor(8) as pool:
+            first, *others = pool.map(lambda _: link.connect(), range(8))
+        assert all(other is first for other in others)
+        link.close()
+        assert link.connect() is not first
+        link.close()
 
 
 def test_a_restarted_server_with_another_certificate_is_found_again() -> None:

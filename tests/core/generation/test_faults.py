@@ -73,7 +73,6 @@ def server(running: Simulator) -> Iterator[Simulator]:
     yield running
     running.secret = SECRET
     script(running).clear()
-    channel.close_all()
 
 
 def script(server: Simulator) -> Script:
@@ -376,7 +375,6 @@ def test_a_server_that_comes_back_elsewhere_on_the_same_port_is_found_again() ->
         known = client.known_catalog
         assert known is not None
         assert known.server_identifier == second.identifier
-    channel.close_all()
 
 
 def test_a_failed_question_does_not_end_a_generation_on_the_same_connection(

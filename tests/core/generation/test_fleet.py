@@ -21,7 +21,8 @@ from drawthings.dt_core.errors import (
     SettingsError,
 )
 from drawthings.dt_core.generation.client import Client
-from drawthings.dt_core.generation.fleet import MOST_TRIES, Left, Numbered, Run, working_on
+from drawthings.dt_core.generation.fleet import MOST_TRIES, Left, Numbered, Run
+from drawthings.dt_core.generation.registry import Servers
 from drawthings.dt_core.generation.spread import spread
 from drawthings.dt_core.request.resolved import GenerationRequest
 from drawthings.dt_core.settings.configuration import Configuration
@@ -38,9 +39,9 @@ SETTINGS = Configuration(
 PATIENCE_S = 20
 
 
-def clients(*addresses: str) -> list[Client]:
-    profile = ServerProfile(", ".join(addresses), TlsMode.PLAIN)
-    return [Client(member) for member in profile.members]
+def clients(*addresses: str, owner: Servers | None = None) -> list[Client]:
+    profile, owner = ServerProfile(", ".join(addresses), TlsMode.PLAIN), owner or Servers()
+    return [Client(member, servers=owner) for member in profile.members]
 
 
 def requests(count: int) -> list[GenerationRequest]:
@@ -99,7 +100,8 @@ def test_every_request_is_made_once_in_its_place_by_some_server() -> None:
 def test_a_server_works_on_one_request_at_a_time_even_for_two_runs() -> None:
     with servers(2, step_delay=0.02) as two:
         addresses = [server.address for server in two]
-        runs = [Run(clients(*addresses), requests(4)) for _ in range(2)]
+        owner = Servers()
+        runs = [Run(clients(*addresses, owner=owner), requests(4)) for _ in range(2)]
         lengths: list[int] = []
 
         def follow(run: Run) -> None:
@@ -168,9 +170,10 @@ def test_a_server_that_is_busy_for_another_run_keeps_no_work_from_the_free_ones(
     with servers(2) as two:
         busy, free = two
         busy.step_delay = 60
-        first = Run(clients(busy.address), requests(1))
+        owner = Servers()
+        first = Run(clients(busy.address, owner=owner), requests(1))
         busy.wait_for(lambda record: record.started, PATIENCE_S)
-        second = Run(clients(busy.address, free.address), requests(3))
+        second = Run(clients(busy.address, free.address, owner=owner), requests(3))
         taken = {event.address for event in second if isinstance(event, Numbered)}
         assert taken == {free.address}
         first.cancel()
@@ -179,9 +182,9 @@ def test_a_server_that_is_busy_for_another_run_keeps_no_work_from_the_free_ones(
 def test_a_server_that_makes_a_single_picture_takes_no_work_from_a_run() -> None:
     with servers(2) as two:
         busy, free = two
-        with working_on(busy.address):
-            run = Run(clients(busy.address, free.address), requests(3))
-            list(run)
+        shared = clients(busy.address, free.address)
+        with shared[0].server.turn.taken():
+            list(Run(shared, requests(3)))
         assert (seeds(busy), seeds(free)) == ([], [0, 1, 2])
         list(Run(clients(busy.address), requests(1)))
         assert seeds(busy) == [0]
@@ -260,7 +263,10 @@ def test_a_name_with_several_addresses_is_several_servers(name: list[str]) -> No
         (client,) = clients(f"gpus.lab:{servers[0].port}")
         members = spread([client])
         assert [m.profile.host for m in members] == ["127.0.0.1", "127.0.0.2", "127.0.0.3"]
-        assert spread([client]) == members  # known by now, so nobody is asked again
+        echoes = [server.echo_count for server in servers]
+        again = spread([client])
+        assert [m.profile for m in again] == [m.profile for m in members]
+        assert [server.echo_count for server in servers] == echoes  # known by now: nobody was asked
         run = Run(members, requests(9))
         list(run)
         assert sorted(chain(*map(seeds, servers))) == list(range(9))

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from catalogs import catalog
-from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import RequestError
 from drawthings.dt_core.generation.client import Client
@@ -55,7 +54,6 @@ HIRES = {"hires_fix": True, "hires_fix_start_width": 64, "hires_fix_start_height
 def server() -> Iterator[Simulator]:
     with Simulator() as running:
         yield running
-    channel.close_all()
 
 
 @pytest.fixture
