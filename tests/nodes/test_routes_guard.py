@@ -16,7 +16,8 @@ import pytest
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import MODULES, catalogs, hosts
-from drawthings.nodes.servers import clients, lists, stored
+from drawthings.nodes.servers import stored
+from drawthings.nodes.servers.owner import here
 from pages import FILE, asked, on_page, post
 
 READS_ONLY = {
@@ -32,9 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(compat, "user_folder", lambda: tmp_path)
     monkeypatch.setenv(ADDRESS_VARIABLE, "plain://127.0.0.1:1")
     monkeypatch.delenv(hosts.ALLOWED_VARIABLE, raising=False)
-    monkeypatch.setattr(lists, "_known", {})
-    monkeypatch.setattr(clients, "_clients", {})
-    monkeypatch.setattr(lists, "refresh_in_background", lambda _profile: None)
+    monkeypatch.setattr(here().lists, "refresh_in_background", lambda _profile: None)
     return tmp_path
 
 
