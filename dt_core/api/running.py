@@ -1,16 +1,14 @@
-"""From an order to finished pictures: planned, checked, run on one server or several.
-
-The Python API and the command both stand on this; the requests themselves run in `fleet`.
-"""
+"""An order as scripts and the command follow it: events with plain values, pictures as files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from .. import preflight
-from ..errors import NoAnswer, RequestError, ServerUnreachable
+from ..generation import work
 from ..generation.client import Client
 from ..generation.events import (
     AudioReceived,
@@ -21,13 +19,13 @@ from ..generation.events import (
     RemoteDownload,
     Started,
 )
-from ..generation.fleet import Left, Numbered, Run
-from ..generation.spread import spread
+from ..generation.fleet import Completed, Left, RunEvent
 from ..metadata import Generation
 from ..models.catalog import Catalog
 from ..pictures.pixels import WirePicture
 from ..pictures.values import Audio, Size
 from ..request import batches, frames
+from ..request.batches import Plan
 from ..request.resolved import GenerationRequest, Resolved, resolve
 from .media import png_of, preview_png, wav_of
 
@@ -142,30 +140,16 @@ GenerationEvent = (
 )
 
 
-class Work:
-    """An order, matched with what the servers have. Nothing is sent before `start`.
-
-    Raises what asking a server may raise, and RequestError or SettingsError for an order
-    that cannot be.
-    """
+class Work(work.Work):
+    """An order as scripts and the command follow it: what happens as GenerationEvents."""
 
     def __init__(self, clients: Sequence[Client], order: Order) -> None:
-        self._clients = tuple(clients)
-        self._first = _answering(self._clients)
-        try:
-            catalog = self._first.catalog()
-        except NoAnswer:  # busy, and started with --echo-on-queue
-            catalog = Catalog()
-        self._batch = order(catalog)
-        self.resolved = resolve(self._batch.at(0), catalog)
-        self.plan = batches.plan(self._batch, self.resolved)
-        self.run: Run | None = None
-        self._started: dict[int, Resolved] = {}
-        self._left: set[str] = set()
+        def wanted(catalog: Catalog) -> tuple[GenerationRequest, Callable[[Resolved], Plan]]:
+            batch = order(catalog)
+            return batch.at(0), partial(batches.plan, batch)
 
-    @property
-    def requests(self) -> tuple[GenerationRequest, ...]:
-        return self.plan.requests
+        super().__init__(clients, wanted)
+        self._started: dict[int, Resolved] = {}
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -177,21 +161,17 @@ class Work:
 
         Raises RequestError for what would be refused.
         """
-        return self._first.prepare(self.requests[0])
+        return self.client.prepare(self.requests[0])
 
     def findings(self) -> tuple[preflight.Finding, ...]:
         """All that preflight says of the first request, errors too."""
-        return preflight.check(resolve(self.requests[0], self.resolved.catalog))
+        return preflight.check(resolve(self.requests[0], self.catalog))
 
-    def start(self) -> Run:
-        """Send it all. The run's events are for `told`."""
-        clients = spread(self._clients) if len(self.requests) > 1 else self._clients
-        self.run = Run(clients, self.requests)
-        return self.run
-
-    def told(self, event: Numbered | Left) -> Iterator[GenerationEvent]:
+    def told(self, event: RunEvent) -> Iterator[GenerationEvent]:
         """An event of the run as what people follow; what nobody waits for is left out."""
         number = event.number
+        if isinstance(event, Completed):
+            return
         if isinstance(event, Left):
             yield ServerLeft(number, event.address, str(event.error))
             return
@@ -211,7 +191,7 @@ class Work:
             yield GenerationNote(number, str(what.text))
         elif isinstance(what, ImageReceived):
             yield self._image(number, event.address, what)
-        elif isinstance(what, AudioReceived) and (rate := self._sample_rate) is not None:
+        elif isinstance(what, AudioReceived) and (rate := self.sample_rate) is not None:
             yield GeneratedAudio(number, Audio(what.samples, rate))
 
     def _image(self, number: int, address: str, image: ImageReceived) -> GeneratedImage:
@@ -229,38 +209,9 @@ class Work:
             generation=generation,
         )
 
-    @property
-    def _sample_rate(self) -> int | None:
-        return self.resolved.family.audio_sample_rate if self.resolved.family else None
-
-    @property
-    def audio(self) -> Audio | None:
-        """The sound of all requests that ended, one after the other; None without any."""
-        rate = self._sample_rate
-        answers = self.run.answers if self.run else []
-        pieces = [piece.samples for answer in answers for piece in answer.audio]
-        if not pieces or rate is None:
-            return None
-        return Audio.joined(pieces, rate)
-
     def write_audio(self, path: Path) -> bool:
         """The sound as a WAV file; whether there was any."""
         sound = self.audio
         if sound is not None:
             path.write_bytes(wav_of(sound))
         return sound is not None
-
-
-def _answering(clients: Sequence[Client]) -> Client:
-    """The first server that can be asked. Raises what the last one said if none can."""
-    if not clients:
-        raise RequestError("There is no server to ask: name one.")
-    for client in clients[:-1]:
-        try:
-            client.catalog()
-        except NoAnswer:
-            return client
-        except ServerUnreachable:
-            continue
-        return client
-    return clients[-1]

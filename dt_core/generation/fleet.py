@@ -8,8 +8,9 @@ on goes to another one; results keep the order of the requests.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import (
@@ -21,6 +22,7 @@ from ..errors import (
     ServerUnreachable,
     TrustError,
 )
+from ..pictures.stack import Stack
 from ..request.resolved import GenerationRequest
 from .client import Client
 from .event_queue import EventQueue
@@ -50,6 +52,17 @@ class Left:
     error: DrawThingsError
 
 
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """All of that request has arrived."""
+
+    number: int
+    address: str
+
+
+RunEvent = Numbered | Left | Completed
+
+
 @dataclass(slots=True)
 class Answer:
     """What has arrived whole of one request."""
@@ -59,17 +72,28 @@ class Answer:
     complete: bool = False
 
 
-class Run(EventQueue[Numbered | Left]):
-    """Requests on their way through a fleet.
+class Run(EventQueue[RunEvent]):
+    """Requests on their way through a fleet, which may be of one.
 
-    Iterate it, or `poll`, for Numbered and Left. The error that stopped it is raised at the
-    end, after everything that ran was let finish. `answers` has one Answer for each
+    Iterate it, or `poll`, for Numbered, Left and Completed. The error that stopped it is raised
+    at the end, after everything that ran was let finish. `answers` has one Answer for each
     request, also after an error.
     """
 
-    def __init__(self, clients: Sequence[Client], requests: Sequence[GenerationRequest]) -> None:
-        """Start at once. `clients` has one for each server."""
+    def __init__(
+        self,
+        clients: Sequence[Client],
+        requests: Sequence[GenerationRequest],
+        room: Stack | None = None,
+    ) -> None:
+        """Start at once. `clients` has one for each server; pictures go into `room`, if given.
+
+        A server that has no others beside it is not waited for: it has a queue of its own.
+        """
         super().__init__()
+        self._room = room
+        self.servers = len(clients)
+        self._alone = self.servers == 1
         self.answers = [Answer() for _ in requests]
         self._requests = tuple(requests)
         self._pending = list(range(len(requests)))
@@ -100,7 +124,7 @@ class Run(EventQueue[Numbered | Left]):
             while self._wait_for_work():
                 # The turn first: a server that is busy for somebody else takes no work away
                 # from those that are free.
-                with client.server.turn.awaited(self._has_nothing) as is_ours:
+                with self._turn(client) as is_ours:
                     number = self._take() if is_ours else None
                     if number is None:
                         continue
@@ -120,6 +144,15 @@ class Run(EventQueue[Numbered | Left]):
                 last = self._working == 0
             if last:
                 self.end(self._error)
+
+    @contextlib.contextmanager
+    def _turn(self, client: Client) -> Iterator[bool]:
+        if self._alone:
+            with client.server.turn.taken():
+                yield True
+        else:
+            with client.server.turn.awaited(self._has_nothing) as is_ours:
+                yield is_ours
 
     def _wait_for_work(self) -> bool:
         """Wait until there is a request to take; False when there will be none."""
@@ -147,7 +180,7 @@ class Run(EventQueue[Numbered | Left]):
         with self._state:
             if self._error is not None:
                 return self._error
-            job = self._jobs[number] = client.generate(self._requests[number])
+            job = self._jobs[number] = client.generate(self._requests[number], self._room)
         ended: BaseException | None = None
         try:
             for event in job:
@@ -162,6 +195,8 @@ class Run(EventQueue[Numbered | Left]):
             if ended is None or len(job.images) > len(self.answers[number].images):
                 self.answers[number] = Answer(job.images, job.audio, ended is None)
             self._state.notify_all()
+        if ended is None:
+            self.put(Completed(number, client.profile.address))
         return ended
 
     def _may_move(self, number: int) -> bool:

@@ -11,27 +11,20 @@ import contextlib
 import itertools
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from ...dt_core.connection.profile import ServerProfile
-from ...dt_core.errors import DrawThingsError, NoAnswer, ServerError
-from ...dt_core.generation import fleet
-from ...dt_core.generation.client import Client
+from ...dt_core.errors import DrawThingsError
 from ...dt_core.generation.event_queue import AsyncEvents
-from ...dt_core.generation.fleet import Answer, Left, Numbered
-from ...dt_core.generation.job import Job
-from ...dt_core.generation.spread import spread
-from ...dt_core.models.catalog import Catalog
-from ...dt_core.models.families import Family
+from ...dt_core.generation.fleet import Completed, Left, Numbered, Run
+from ...dt_core.generation.work import Work
 from ...dt_core.pictures.pixels import WirePicture
-from ...dt_core.pictures.stack import Stack
 from ...dt_core.pictures.values import Audio
-from ...dt_core.request import frames
 from ...dt_core.request.batches import Plan
-from ...dt_core.request.resolved import GenerationRequest, Resolved, resolve
+from ...dt_core.request.resolved import GenerationRequest, Resolved
 from ...dt_core.text import Template, Text
 from ..host import compat, sentences
 from ..servers.owner import here
@@ -85,104 +78,54 @@ async def generate(
     """
     servers = [here().clients.client(member).sync for member in profile.members]
     Display.prepare(node_id)
-    client, resolved = await _watched(lambda: _resolve(servers, first))
-    plan = planned(resolved)
-    if len(plan.requests) > 1:
-        servers = await _watched(lambda: spread(servers))
-    display = Display(node_id, len(plan.requests), len(servers))
-    if len(servers) == 1:
-        room = Stack(len(plan.requests) * frames.pictures(resolved))
-        answers = await _one_by_one(client, plan, room, display)
-    else:
-        answers = await _shared(servers, plan, display)
-    if client.known_catalog is not None:
-        here().lists.learn(profile, client.known_catalog)
-    pictures = [image.picture for answer in answers for image in answer.images]
-    await display.finish(pictures[-1] if len(plan.requests) > 1 else pictures[0])
-    said = [*plan.notes, *display.notes, *_notes(pictures)]
+    work = await _watched(lambda: Work(servers, lambda _: (first, planned)))
+    run = await _watched(work.start)
+    display = Display(node_id, len(work.requests), run.servers)
+    await _follow(run, display)
+    if work.client.known_catalog is not None:
+        here().lists.learn(profile, work.client.known_catalog)
+    pictures = work.pictures
+    await display.finish(pictures[-1] if len(work.requests) > 1 else pictures[0])
+    said = [*work.plan.notes, *display.notes, *_notes(pictures)]
     notes = tuple(dict.fromkeys(said))
     for note in notes:
         _log.warning("%s", note)
     return Result(
         pictures=pictures,
-        seeds=[
-            int(request.settings["seed"])
-            for request, answer in zip(plan.requests, answers, strict=False)
-            for _ in answer.images
-        ],
-        numbers=[number for number, answer in enumerate(answers) for _ in answer.images],
-        audio=_sound(answers, resolved.family),
-        frames_per_second=frames.per_second(resolved),
-        plan=plan,
+        seeds=work.seeds,
+        numbers=work.numbers,
+        audio=work.audio,
+        frames_per_second=work.frames_per_second,
+        plan=work.plan,
         notes=notes,
     )
 
 
-async def _one_by_one(client: Client, plan: Plan, room: Stack, display: Display) -> list[Answer]:
-    answers: list[Answer] = []
-    for number, request in enumerate(plan.requests):
-        display.begin(number)
-        job = client.generate(request, room)
-        answers.append(Answer(job.images, job.audio))
-        try:
-            with client.server.turn.taken():
-                await _follow(job, display)
-        except DrawThingsError as error:
-            _tell_what_is_missing(answers, error, display)
-            break
-        display.complete(number)
-    return answers
-
-
-async def _shared(servers: Sequence[Client], plan: Plan, display: Display) -> list[Answer]:
-    """Let several servers share the requests."""
-    run = fleet.Run(servers, plan.requests)
+async def _follow(run: Run, display: Display) -> None:
+    """Show what happens until all is there. Raises the error that left nothing at all."""
     try:
         events = AsyncEvents(run)
         while (batch := await events.take(INTERRUPT_POLL_S)) is not None:
             compat.raise_if_interrupted()
-            for number, said in itertools.groupby(batch, attrgetter("number")):
-                rows = list(said)
+            for number, group in itertools.groupby(batch, attrgetter("number")):
+                rows = list(group)
                 display.begin(number)
                 await display.show([row.event for row in rows if isinstance(row, Numbered)])
-                if run.answers[number].complete:
-                    display.complete(number)
-                for left in (row for row in rows if isinstance(row, Left)):
-                    display.notes.append(
-                        _WENT_ON(address=left.address, error=sentences.told(left.error))
-                    )
+                for row in rows:
+                    if isinstance(row, Completed):
+                        display.complete(number)
+                    elif isinstance(row, Left):
+                        why = sentences.told(row.error)
+                        display.notes.append(_WENT_ON(address=row.address, error=why))
             if not batch:
                 await display.show([])
     except DrawThingsError as error:
-        _tell_what_is_missing(run.answers, error, display)
+        arrived = sum(len(answer.images) for answer in run.answers)
+        if not arrived:
+            raise
+        display.notes.append(_ONLY_ARRIVED(count=arrived, error=sentences.told(error)))
     finally:
         run.cancel()
-    return run.answers
-
-
-def _tell_what_is_missing(
-    answers: Sequence[Answer], error: DrawThingsError, display: Display
-) -> None:
-    """A note beside the pictures that arrived. Raises the error if there are none."""
-    arrived = sum(len(answer.images) for answer in answers)
-    if not arrived:
-        raise error
-    display.notes.append(_ONLY_ARRIVED(count=arrived, error=sentences.told(error)))
-
-
-def _resolve(servers: Sequence[Client], request: GenerationRequest) -> tuple[Client, Resolved]:
-    """What the first server that answers makes of the request."""
-    for client in servers[:-1]:
-        with contextlib.suppress(ServerError):
-            return client, resolve(request, client.catalog())
-    return servers[-1], _resolved(servers[-1], request)
-
-
-def _resolved(client: Client, request: GenerationRequest) -> Resolved:
-    try:
-        return resolve(request, client.catalog())
-    except NoAnswer:  # it may be busy
-        return resolve(request, Catalog())
 
 
 async def _watched(work: Callable[[], _T]) -> _T:
@@ -211,25 +154,6 @@ async def _watched(work: Callable[[], _T]) -> _T:
         await asyncio.wait({future}, timeout=INTERRUPT_POLL_S)
         compat.raise_if_interrupted()
     return future.result()
-
-
-async def _follow(job: Job, display: Display) -> None:
-    try:
-        events = AsyncEvents(job)
-        while (batch := await events.take(INTERRUPT_POLL_S)) is not None:
-            compat.raise_if_interrupted()
-            await display.show(batch)
-    finally:
-        job.cancel()
-
-
-def _sound(answers: Sequence[Answer], family: Family | None) -> Audio | None:
-    """The sound of all requests, one after the other."""
-    pieces = [piece.samples for answer in answers for piece in answer.audio]
-    rate = family.audio_sample_rate if family is not None else None
-    if not pieces or rate is None:
-        return None
-    return Audio.joined(pieces, rate)
 
 
 def _notes(pictures: list[WirePicture]) -> Iterator[Text]:
