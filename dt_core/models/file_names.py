@@ -8,8 +8,16 @@ from typing import Any
 
 from ..errors import ModelNotFound
 from ..settings.table import UNIT_PX
+from ..text import Template
 from .catalog import Catalog
 from .families import FAMILIES, Family, Preset, family
+
+_MODEL_UNKNOWN = Template(
+    "model_unknown",
+    "Nobody knows the model '{file}': the server does not describe it, and its file name names "
+    "no family.",
+)
+
 
 _WEIGHTS = re.compile(r"_(q\d+p|i\d+x|bf16|f16|fp16|svd)$")
 _ENDING = ".ckpt"
@@ -127,10 +135,7 @@ def latent_info(file: str, catalog: Catalog | None = None) -> dict[str, Any]:
     model = catalog.model(file) if catalog else None
     found = model.family if model else guessed(file)
     if model is None and found is None:
-        raise ModelNotFound(
-            f"Nobody knows the model {file!r}: the server does not describe it, and its file "
-            "name names no family."
-        )
+        raise ModelNotFound(_MODEL_UNKNOWN(file=file))
     version = model.version if model else found.version if found else ""
     scale = (model.default_scale if model else None) or (found.default_scale if found else None)
     return {

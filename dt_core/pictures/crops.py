@@ -15,9 +15,33 @@ from numpy.typing import NDArray
 
 from ..errors import RequestError
 from ..settings.table import UNIT_PX
+from ..text import Template
 from . import pixels
 from .masks import check_count
 from .values import FloatArray, Mask, Picture, Size
+
+_NO_NEW_AREA = Template(
+    "no_new_area",
+    "There is no new area: set left, top, right or bottom to more than 0.",
+)
+_ODD_CROP_SIZE = Template(
+    "odd_crop_size",
+    "The crop cannot become {target} px: both sides must be multiples of {unit_px} px.",
+)
+_MASK_MARKS_NOTHING = Template(
+    "mask_marks_nothing",
+    "The mask marks nothing: paint what to redo, or leave the crop out.",
+)
+_PICTURES_AND_CROPS = Template(
+    "pictures_and_crops",
+    "There are {results} pictures for {parts} crops: give one for each, as the sampler makes "
+    "them with batch size and batch count 1.",
+)
+_NEGATIVE_BORDER = Template(
+    "negative_border",
+    "A border cannot be negative: add 0 px or more at each side.",
+)
+
 
 __all__ = [
     "Border",
@@ -43,7 +67,7 @@ class Border:
 
     def __post_init__(self) -> None:
         if min(self.left, self.top, self.right, self.bottom) < 0:
-            raise RequestError("A border cannot be negative: add 0 px or more at each side.")
+            raise RequestError(_NEGATIVE_BORDER())
 
 
 def aligned(side: int) -> int:
@@ -68,7 +92,7 @@ def outpaint(picture: Picture, border: Border, feather: int = 0) -> tuple[Pictur
     size = picture.size
     border = _rounded(border, size)
     if border == Border():
-        raise RequestError("There is no new area: set left, top, right or bottom to more than 0.")
+        raise RequestError(_NO_NEW_AREA())
     coverage = _border_ramp(border, size, feather)
     fill = (coverage >= 1).astype(np.float32)
     keep = (coverage <= 0).astype(np.float32)
@@ -146,14 +170,12 @@ def crop(
     Raises RequestError if the mask marks nothing or `target` is off the grid of 64 px.
     """
     if target.width % UNIT_PX or target.height % UNIT_PX or min(target.width, target.height) <= 0:
-        raise RequestError(
-            f"The crop cannot become {target} px: both sides must be multiples of {UNIT_PX} px."
-        )
+        raise RequestError(_ODD_CROP_SIZE(target=str(target), unit_px=UNIT_PX))
     size = picture.size
     coverage = pixels.resize(mask.coverage[:, :, None], size.width, size.height)[:, :, 0]
     marked = coverage >= 0.5
     if not marked.any():
-        raise RequestError("The mask marks nothing: paint what to redo, or leave the crop out.")
+        raise RequestError(_MASK_MARKS_NOTHING())
     rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     top, bottom = int(rows[0]), int(rows[-1]) + 1
     left, right = int(columns[0]), int(columns[-1]) + 1
@@ -232,10 +254,7 @@ def stitch_all(parts: Sequence[Crop], results: Sequence[Picture]) -> tuple[Pictu
     Raises RequestError for another number of results.
     """
     if len(parts) not in {1, len(results)}:
-        raise RequestError(
-            f"There are {len(results)} pictures for {len(parts)} crops: give one for each, as the "
-            "sampler makes them with batch size and batch count 1."
-        )
+        raise RequestError(_PICTURES_AND_CROPS(results=len(results), parts=len(parts)))
     return tuple(stitch(parts[index % len(parts)], result) for index, result in enumerate(results))
 
 

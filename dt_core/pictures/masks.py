@@ -13,8 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RequestError
+from ..text import Template
 from . import pixels
 from .values import FloatArray, Mask, Picture, Size
+
+_NO_AREA = Template("mask_without_area", "The mask has no area: connect repaint, fill or keep.")
+_COUNTS_OF_AREAS = Template(
+    "counts_of_areas", "The areas have {str} masks: give one, or as many for each area."
+)
+_MASKS_AND_IMAGES = Template(
+    "masks_and_images",
+    "There are {masks} masks for {pictures} images: give one mask for all, or one for each.",
+)
+
 
 REST, FILL, REPAINT, KEEP = range(4)
 ALPHA_STEP = 8  # five bits of alpha, 0 to 248 of 255
@@ -36,7 +47,7 @@ def combined(
     """
     given = [area for area in (repaint, fill, keep) if area is not None]
     if not given:
-        raise RequestError("The mask has no area: connect repaint, fill or keep.")
+        raise RequestError(_NO_AREA())
     height, width = Mask(given[0]).coverage.shape
 
     def layer(area: FloatArray | None) -> FloatArray | None:
@@ -66,10 +77,7 @@ def batch(
     lengths = {len(area) for area in areas if area is not None}
     count = max(lengths, default=1)
     if lengths - {1, count}:
-        raise RequestError(
-            f"The areas have {' and '.join(map(str, sorted(lengths)))} masks: give one, or as "
-            "many for each area."
-        )
+        raise RequestError(_COUNTS_OF_AREAS(str=" and ".join(map(str, sorted(lengths)))))
     return tuple(
         combined(*(area[index % len(area)] if area else None for area in areas), soft=soft)
         for index in range(count)
@@ -82,10 +90,7 @@ def check_count(masks: Sequence[Mask], pictures: Sequence[Picture]) -> None:
     Raises RequestError.
     """
     if len(masks) not in {1, len(pictures)}:
-        raise RequestError(
-            f"There are {len(masks)} masks for {len(pictures)} images: give one mask for all, or "
-            "one for each."
-        )
+        raise RequestError(_MASKS_AND_IMAGES(masks=len(masks), pictures=len(pictures)))
 
 
 def to_codes(mask: Mask, picture: Size, target: Size) -> NDArray[np.uint8]:

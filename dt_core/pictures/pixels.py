@@ -14,8 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TensorError
+from ..text import Template
 from . import half_floats
 from .stack import Place
+
+_NO_DEPTH_MAP = Template(
+    "depth_map_shape",
+    "A depth map needs the shape [height, width], not {shape} of {dtype}.",
+)
+_NO_MASK = Template(
+    "mask_layer_shape",
+    "A mask needs the shape [height, width] and floats, not {shape} of {dtype}.",
+)
+_NO_PICTURE_SENT = Template(
+    "no_picture_sent",
+    "The server sent an array of shape {shape} and type {dtype} where a picture was expected.",
+)
+_NO_PICTURE = Template(
+    "picture_pixels_shape",
+    "A picture needs the shape [height, width, 3] and floats or uint8, not {shape} of {dtype}.",
+)
+
 
 __all__ = [
     "WirePicture",
@@ -97,9 +116,7 @@ def depth_to_wire(gray: NDArray[Any]) -> HalfArray:
     if gray.ndim == 2:
         gray = gray[:, :, None]
     if gray.ndim != 3 or gray.shape[2] != 1 or not _is_pixel_type(gray):
-        raise TensorError(
-            f"A depth map needs the shape [height, width], not {list(gray.shape)} of {gray.dtype}."
-        )
+        raise TensorError(_NO_DEPTH_MAP(shape=str(list(gray.shape)), dtype=str(gray.dtype)))
     return _signed_half(gray)[None]
 
 
@@ -112,10 +129,7 @@ def mask_to_codes(coverage: NDArray[Any]) -> NDArray[np.uint8]:
         TensorError: another shape or type.
     """
     if coverage.ndim != 2 or coverage.dtype.kind != "f":
-        raise TensorError(
-            f"A mask needs the shape [height, width] and floats,"
-            f" not {list(coverage.shape)} of {coverage.dtype}."
-        )
+        raise TensorError(_NO_MASK(shape=str(list(coverage.shape)), dtype=str(coverage.dtype)))
     codes: NDArray[np.uint8] = (coverage >= 0.5).view(np.uint8) * np.uint8(REPAINT)
     return codes
 
@@ -136,10 +150,7 @@ def wire_to_picture(array: NDArray[Any], place: Place | None = None) -> WirePict
         or values.shape[2] not in {1, 3, 4}
         or values.dtype not in (np.float16, np.float32)
     ):
-        raise TensorError(
-            f"The server sent an array of shape {list(array.shape)} and type {array.dtype}"
-            " where a picture was expected."
-        )
+        raise TensorError(_NO_PICTURE_SENT(shape=str(list(array.shape)), dtype=str(array.dtype)))
     height, width, channels = values.shape
     rgb = place(height, width) if place else np.empty((height, width, 3), np.float32)
     alpha: FloatArray | None = None
@@ -206,10 +217,7 @@ def _is_pixel_type(pixels: NDArray[Any]) -> bool:
 
 def _three_channels(pixels: NDArray[Any]) -> NDArray[Any]:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or not _is_pixel_type(pixels):
-        raise TensorError(
-            f"A picture needs the shape [height, width, 3] and floats or uint8,"
-            f" not {list(pixels.shape)} of {pixels.dtype}."
-        )
+        raise TensorError(_NO_PICTURE(shape=str(list(pixels.shape)), dtype=str(pixels.dtype)))
     return pixels
 
 

@@ -14,7 +14,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import RequestError
+from ..text import Template
 from . import half_floats
+
+_NO_MASK = Template("mask_shape", "A mask needs the shape [height, width], not {shape}.")
+_MASK_NOT_FINITE = Template(
+    "mask_not_finite",
+    "A mask holds NaN or infinite values: look at the node that made it.",
+)
+_NO_PICTURE = Template(
+    "picture_shape",
+    "A picture needs the shape [height, width, 3], not {shape}.",
+)
+_PICTURE_SIZE = Template(
+    "picture_size",
+    "A picture of {shape}x{shape_2} px cannot be sent: each side must be 1 to {max_side_px} px.",
+)
+_PICTURE_NOT_FINITE = Template(
+    "picture_not_finite",
+    "A picture holds NaN or infinite values: look at the node that made it.",
+)
+_PICTURE_TYPE = Template("picture_type", "A picture must be uint8 or float, not {dtype}.")
+_AREAS_DIFFER = Template(
+    "mask_areas_differ",
+    "The areas of a mask have different sizes, {coverage} and {layer}: make them of the same "
+    "picture.",
+)
+
 
 FloatArray = NDArray[np.float32]
 
@@ -56,25 +82,22 @@ class Picture:
         if pixels.ndim == 2:
             pixels = pixels[:, :, None]
         if pixels.ndim != 3 or pixels.shape[2] not in {1, 3, 4}:
-            raise RequestError(
-                f"A picture needs the shape [height, width, 3], not {list(pixels.shape)}."
-            )
+            raise RequestError(_NO_PICTURE(shape=str(list(pixels.shape))))
         if not 1 <= min(pixels.shape[:2]) <= max(pixels.shape[:2]) <= MAX_SIDE_PX:
             raise RequestError(
-                f"A picture of {pixels.shape[1]}x{pixels.shape[0]} px cannot be sent: "
-                f"each side must be 1 to {MAX_SIDE_PX} px."
+                _PICTURE_SIZE(
+                    shape=pixels.shape[1], shape_2=pixels.shape[0], max_side_px=MAX_SIDE_PX
+                )
             )
         if pixels.dtype == np.uint8:
             pixels = pixels.astype(np.float32) / 255
         elif pixels.dtype.kind != "f":
-            raise RequestError(f"A picture must be uint8 or float, not {pixels.dtype}.")
+            raise RequestError(_PICTURE_TYPE(dtype=str(pixels.dtype)))
         if pixels.shape[2] == 1:
             pixels = np.repeat(pixels, 3, axis=2)
         pixels = pixels[:, :, :3]
         if not half_floats.are_finite(pixels):
-            raise RequestError(
-                "A picture holds NaN or infinite values: look at the node that made it."
-            )
+            raise RequestError(_PICTURE_NOT_FINITE())
         object.__setattr__(self, "pixels", _frozen(pixels))
 
     @property
@@ -108,10 +131,7 @@ class Mask:
                 continue
             layer = _layer(given)
             if layer.shape != coverage.shape:
-                raise RequestError(
-                    f"The areas of a mask have different sizes, {_px(coverage)} and {_px(layer)}: "
-                    "make them of the same picture."
-                )
+                raise RequestError(_AREAS_DIFFER(coverage=_px(coverage), layer=_px(layer)))
             object.__setattr__(self, name, layer)
 
     @property
@@ -133,11 +153,11 @@ class Mask:
 def _layer(given: NDArray[Any]) -> FloatArray:
     layer: NDArray[Any] = np.asarray(given)
     if layer.ndim != 2 or 0 in layer.shape or max(layer.shape) > MAX_SIDE_PX:
-        raise RequestError(f"A mask needs the shape [height, width], not {list(layer.shape)}.")
+        raise RequestError(_NO_MASK(shape=str(list(layer.shape))))
     if layer.dtype == np.uint8:
         layer = layer.astype(np.float32) / 255
     if not half_floats.are_finite(layer):
-        raise RequestError("A mask holds NaN or infinite values: look at the node that made it.")
+        raise RequestError(_MASK_NOT_FINITE())
     return _frozen(layer)
 
 

@@ -9,7 +9,20 @@ from numpy.typing import NDArray
 
 from ..errors import RequestError
 from ..models.families import Family
+from ..text import Template
 from .hints import input_kind, modifiers
+
+_HEARS_NOTHING = Template(
+    "model_hears_nothing",
+    "{name} does not listen to sound: leave the audio features out.",
+)
+_SOUND_NEEDS_IMAGE = Template("sound_needs_image", "{name} with sound needs an image, and no mask.")
+_AUDIO_FEATURES = Template(
+    "audio_features_length",
+    "{name} with {resolved} frames needs audio features of {wanted} and {wanted_2} values, not "
+    "{str}.",
+)
+
 
 if TYPE_CHECKING:
     from .resolved import Resolved
@@ -88,9 +101,9 @@ def check_audio_features(resolved: Resolved, features: tuple[NDArray[np.float32]
     family = resolved.family
     if family is None or family.audio != "input":
         name = family.name if family else "The model"
-        raise RequestError(f"{name} does not listen to sound: leave the audio features out.")
+        raise RequestError(_HEARS_NOTHING(name=name))
     if resolved.request.image is None or resolved.request.mask is not None:
-        raise RequestError(f"{family.name} with sound needs an image, and no mask.")
+        raise RequestError(_SOUND_NEEDS_IMAGE(name=family.name))
     wanted = [
         _FIRST_FEATURES,
         (latent(family, count(resolved)) - 1) * _FEATURES_PER_LATENT_FRAME,
@@ -98,6 +111,11 @@ def check_audio_features(resolved: Resolved, features: tuple[NDArray[np.float32]
     given = [array.size for array in features]
     if given != wanted:
         raise RequestError(
-            f"{family.name} with {count(resolved)} frames needs audio features of {wanted[0]} and "
-            f"{wanted[1]} values, not {' and '.join(map(str, given))}."
+            _AUDIO_FEATURES(
+                name=family.name,
+                resolved=count(resolved),
+                wanted=wanted[0],
+                wanted_2=wanted[1],
+                str=" and ".join(map(str, given)),
+            )
         )

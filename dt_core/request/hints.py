@@ -18,7 +18,25 @@ from ..errors import RequestError
 from ..models.catalog import Catalog, ControlInfo
 from ..pictures import pixels
 from ..pictures.values import Picture, Size
+from ..text import Template
 from .parts import Control
+
+_ONE_PICTURE_FOR_TWO = Template(
+    "one_picture_for_two_controls",
+    "Two controls, '{name}' and '{name_2}', want the one \"{name_3}\" picture that the server "
+    "takes: use one of them, or give both the same picture.",
+)
+_POSE_IN_TWO_PASSES = Template(
+    "pose_in_two_passes",
+    "The pose picture needs the size of each pass, and at this hires fix strength there may be "
+    "one pass only: {remedy} or switch hires fix off.",
+)
+_WOULD_TAKE_ANOTHERS = Template(
+    "control_would_take_anothers",
+    "The control '{name}' has no picture and would take that of '{name_2}': remove one of them, "
+    "or connect the same picture to both.",
+)
+
 
 if TYPE_CHECKING:
     from .resolved import Resolved
@@ -191,8 +209,7 @@ class _Places:
         owner = self.owners.setdefault(name, driver)
         if not driver.same_picture(owner):
             raise RequestError(
-                f'Two controls, {owner.name!r} and {driver.name!r}, want the one "{name}" picture '
-                "that the server takes: use one of them, or give both the same picture."
+                _ONE_PICTURE_FOR_TWO(name=owner.name, name_2=driver.name, name_3=name)
             )
         if name == "custom":
             self._no_stranger_reads(driver)
@@ -241,10 +258,7 @@ class _Places:
             if driver.kind == owner.kind or driver.control.picture is not None:
                 continue
             if self._reads_custom(driver):
-                raise RequestError(
-                    f"The control {driver.name!r} has no picture and would take that of "
-                    f"{owner.name!r}: remove one of them, or connect the same picture to both."
-                )
+                raise RequestError(_WOULD_TAKE_ANOTHERS(name=driver.name, name_2=owner.name))
 
     def _refuse_unsure_hires(self) -> None:
         """A pose must have the size of its pass, so it must be certain that there are two."""
@@ -256,10 +270,7 @@ class _Places:
         limit = shift * left / (1 + (shift - 1) * left) - 0.05
         if settings["hires_fix_strength"] > limit:
             remedy = f"lower it to {limit - 0.005:.2f}" if limit > 0.1 else "use more steps"
-            raise RequestError(
-                "The pose picture needs the size of each pass, and at this hires fix strength "
-                f"there may be one pass only: {remedy} or switch hires fix off."
-            )
+            raise RequestError(_POSE_IN_TWO_PASSES(remedy=remedy))
 
 
 def _image_prompts(drivers: Sequence[_Driver], size: Size) -> Iterator[NDArray[Any]]:

@@ -12,9 +12,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import SettingsError
+from ..text import Template
 from .choices import Choice
-from .configuration import Configuration, ControlSettings, LoraSettings, checked, shortened
+from .configuration import Configuration, ControlSettings, LoraSettings, checked, wrong
 from .table import CONTROL_SETTINGS, INTEGER_RANGES, LORA_SETTINGS, SETTINGS, Kind, Setting
+
+_NO_JSON = Template("configuration_no_json", "The configuration is not JSON: {error}.")
+
 
 OURS = "drawthingsNodes"  # an object of the schema's names
 
@@ -93,21 +97,17 @@ def _parsed(source: str | bytes | Mapping[str, Any]) -> object:
     if isinstance(source, Mapping):
         return source
     if not isinstance(source, (str, bytes)):
-        raise _wrong("The configuration", "a JSON text or object", source)
+        raise wrong("The configuration", "a JSON text or object", source)
     try:
         return json.loads(source.lstrip("\ufeff") if isinstance(source, str) else source)
     except (ValueError, RecursionError) as error:
-        raise SettingsError(f"The configuration is not JSON: {error}.") from None
+        raise SettingsError(_NO_JSON(error=str(error))) from None
 
 
 def _object(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise _wrong(name, "a JSON object", value)
+        raise wrong(name, "a JSON object", value)
     return value
-
-
-def _wrong(name: str, wanted: str, value: object) -> SettingsError:
-    return SettingsError(f"{name} must be {wanted}, not {shortened(value)}.")
 
 
 def _plain_json(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def _number(row: Setting, value: Any, key: str) -> Any:
     else:
         return value
     if wanted or isinstance(value, bool):
-        raise _wrong(key, wanted or "a number", value)
+        raise wrong(key, wanted or "a number", value)
     return value
 
 
@@ -204,7 +204,7 @@ def _value(row: Setting, value: Any, key: str) -> Any:
     if row.kind in _ENTRIES:
         rows, kind = _ENTRIES[row.kind]
         if not isinstance(value, list):
-            raise _wrong(key, "a list", value)
+            raise wrong(key, "a list", value)
         return checked(
             row, [kind(**_entry(rows, v, f"{key}[{i}]")) for i, v in enumerate(value)], key
         )
@@ -212,7 +212,7 @@ def _value(row: Setting, value: Any, key: str) -> Any:
     if words is None:
         return checked(row, _number(row, value, key), key)
     if not isinstance(value, str):
-        raise _wrong(key, f"one of {', '.join(map(repr, words))}", value)
+        raise wrong(key, f"one of {', '.join(map(repr, words))}", value)
     return words.get(value.strip().lower(), row.default)
 
 

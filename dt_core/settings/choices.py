@@ -11,6 +11,10 @@ from enum import IntEnum
 from typing import TypeVar
 
 from ..errors import SettingsError
+from ..text import Template
+
+_NOT_ONE_OF = Template("not_one_of", "'{text}' is not one of: {labels}.")
+
 
 _Any = TypeVar("_Any", bound="Choice")
 
@@ -47,7 +51,7 @@ class Choice(IntEnum):
                 if _folded(member.label) == f"{wanted}karras":  # "DPM++ 2M" alone
                     return member
         labels = ", ".join(member.label for member in cls if member.label)
-        raise SettingsError(f"{text!r} is not one of: {labels}.")
+        raise SettingsError(_NOT_ONE_OF(text=text, labels=labels))
 
 
 def _folded(text: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingsError
+from ..text import Template
 from .choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
 from .table import (
     CONTROL_SETTINGS,
@@ -31,6 +32,24 @@ from .table import (
     Setting,
     setting,
 )
+
+_WRONG = Template("setting_wrong", "{name} must be {wanted}, not {value}.")
+_NEAREST = Template(
+    "setting_nearest",
+    "{name} must be {wanted}, not {number}{unit}: the nearest is {nearest}{unit}.",
+)
+_TOO_MANY_ENTRIES = Template(
+    "too_many_entries", "{name} has {entries} entries: at most {max_entries} fit."
+)
+_OBSOLETE = Template(
+    "setting_obsolete",
+    "'{name}' is obsolete: no server reads it. Leave it out.",
+)
+_UNKNOWN_NOT_KEPT = Template(
+    "unknown_settings_not_kept",
+    "The unknown settings cannot be kept as JSON: {error}.",
+)
+
 
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 60
@@ -88,7 +107,7 @@ def checked(row: Setting, value: object, name: str) -> Any:
         return _float32(value, name)
     if row.kind is Kind.BOOL:
         if not isinstance(value, bool):
-            raise _wrong(name, "true or false", value)
+            raise wrong(name, "true or false", value)
         return value
     if row.kind is Kind.STR:
         return _text(value, name)
@@ -107,13 +126,14 @@ def shortened(value: object) -> str:
         return "a huge number"
 
 
-def _wrong(name: str, wanted: str, value: object) -> SettingsError:
-    return SettingsError(f"{name} must be {wanted}, not {shortened(value)}.")
+def wrong(name: str, wanted: str, value: object) -> SettingsError:
+    """What is said of a value that is no `wanted`."""
+    return SettingsError(_WRONG(name=name, wanted=wanted, value=shortened(value)))
 
 
 def _whole(value: object, name: str, wanted: str = "a whole number") -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise _wrong(name, wanted, value)
+        raise wrong(name, wanted, value)
     return int(value)
 
 
@@ -125,10 +145,10 @@ def _member(row: Setting, value: object, name: str) -> Any:
     members = {int(member): member for member in choices}
     wanted = f"one of {', '.join(f'{n} ({member.label})' for n, member in members.items())}"
     if isinstance(value, Enum) and not isinstance(value, choices):
-        raise _wrong(name, wanted, value)
+        raise wrong(name, wanted, value)
     number = _whole(value, name, wanted)
     if number not in members:
-        raise _wrong(name, wanted, value)
+        raise wrong(name, wanted, value)
     return members[number]
 
 
@@ -143,43 +163,45 @@ def _integer(row: Setting, value: object, name: str) -> int:
     if row.wire_scale > 1:
         wanted = f"a multiple of {row.wire_scale}{unit}, {wanted}"
     raise SettingsError(
-        f"{name} must be {wanted}, not {shortened(number)}{unit}: the nearest is {nearest}{unit}."
+        _NEAREST(name=name, wanted=wanted, number=shortened(number), unit=unit, nearest=nearest)
     )
 
 
 def _float32(value: object, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise _wrong(name, "a number", value)
+        raise wrong(name, "a number", value)
     try:
         (number,) = struct.unpack("<f", struct.pack("<f", float(value)))
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise _wrong(name, "a finite number that fits in 32 bits", value)
+        raise wrong(name, "a finite number that fits in 32 bits", value)
     shortest = np.format_float_scientific(np.float32(number), unique=True)
     return float(shortest) + 0.0  # no negative zero
 
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise _wrong(name, "a text", value)
+        raise wrong(name, "a text", value)
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise _wrong(name, "a text that UTF-8 can carry", value) from None
+        raise wrong(name, "a text that UTF-8 can carry", value) from None
     return str(value)
 
 
 def _entries(value: object, kind: type, name: str) -> tuple[Any, ...]:
     wanted = f"a list of {kind.__name__}"
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
-        raise _wrong(name, wanted, value)
+        raise wrong(name, wanted, value)
     entries = tuple(value)
     for entry in entries:
         if not isinstance(entry, kind):
-            raise _wrong(name, wanted, entry)
+            raise wrong(name, wanted, entry)
     if len(entries) > MAX_ENTRIES:
-        raise SettingsError(f"{name} has {len(entries)} entries: at most {MAX_ENTRIES} fit.")
+        raise SettingsError(
+            _TOO_MANY_ENTRIES(name=name, entries=len(entries), max_entries=MAX_ENTRIES)
+        )
     return entries
 
 
@@ -212,14 +234,14 @@ class Configuration:
         for name, value in settings.items():
             row = setting(name)
             if row.deprecated:
-                raise SettingsError(f"{name!r} is obsolete: no server reads it. Leave it out.")
+                raise SettingsError(_OBSOLETE(name=name))
             sure = checked(row, value, name)
             if row.kind is not Kind.STR or sure:
                 values[name] = sure
         try:
             text = json.dumps(dict(unknown), sort_keys=True)
         except (TypeError, ValueError, RecursionError) as error:
-            raise SettingsError(f"The unknown settings cannot be kept as JSON: {error}.") from None
+            raise SettingsError(_UNKNOWN_NOT_KEPT(error=str(error))) from None
         self._set(values, text)
 
     def _set(self, values: Mapping[str, Any], unknown: str) -> None:

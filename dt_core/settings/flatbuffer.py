@@ -14,8 +14,21 @@ from typing import Any
 import flatbuffers
 
 from ..errors import SettingsError
+from ..text import Template
 from .configuration import Configuration, ControlSettings, LoraSettings
 from .table import CONTROL_SETTINGS, LORA_SETTINGS, MAX_ENTRIES, SETTINGS, Kind, Setting
+
+_NO_FLATBUFFER = Template(
+    "configuration_no_flatbuffer", "The configuration is not a valid FlatBuffer: {what}."
+)
+_TOO_MANY_TO_READ = Template(
+    "too_many_entries_to_read",
+    "{name} has {count} entries: at most {max_entries} can be read.",
+)
+_NOT_UTF_8 = Template(
+    "configuration_text_not_utf_8", "{name} in the configuration is not UTF-8 text."
+)
+
 
 # How struct and the builder name each type of fixed size.
 _SCALARS = {
@@ -110,7 +123,7 @@ def _read_root(data: bytes) -> dict[str, Any]:
 
 
 def _damaged(what: str) -> SettingsError:
-    return SettingsError(f"The configuration is not a valid FlatBuffer: {what}.")
+    return SettingsError(_NO_FLATBUFFER(what=what))
 
 
 class _Reader:
@@ -199,7 +212,7 @@ class _Reader:
     def vector(self, position: int, name: str) -> Iterator[int]:
         count = self.number("<I", position)
         if count > MAX_ENTRIES:
-            raise SettingsError(f"{name} has {count} entries: at most {MAX_ENTRIES} can be read.")
+            raise SettingsError(_TOO_MANY_TO_READ(name=name, count=count, max_entries=MAX_ENTRIES))
         for index in range(count):
             yield self.target(position + _OFFSET_BYTES * (index + 1))
 
@@ -215,4 +228,4 @@ class _Reader:
         try:
             return self.data[start:end].decode()
         except UnicodeDecodeError:
-            raise SettingsError(f"{name} in the configuration is not UTF-8 text.") from None
+            raise SettingsError(_NOT_UTF_8(name=name)) from None

@@ -25,6 +25,8 @@ from .choices import (
     SeedMode,
 )
 
+_NO_SETTING = Template("no_such_setting", "There is no setting '{name}'.{hint}")
+
 
 class Kind(Enum):
     """Type of a field on the wire."""
@@ -502,4 +504,4 @@ def setting(name: str) -> Setting:
     same_key = [row.name for row in SETTINGS if row.json_key == name]
     close = same_key or difflib.get_close_matches(str(name), _BY_NAME, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise SettingsError(f"There is no setting {name!r}.{hint}")
+    raise SettingsError(_NO_SETTING(name=name, hint=hint))

@@ -28,6 +28,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TensorError
+from ..text import Template
+
+_WORKERS_DIE = Template(
+    "fpzip_workers_die",
+    "The processes that decompress pictures die as soon as they start; start the server with "
+    "--no-response-compression.",
+)
+_NOT_INSTALLED = Template(
+    "fpzip_not_installed",
+    "The picture is fpzip-compressed and {name} is not installed. {install_fpzip}",
+)
+_NO_PYTHON = Template(
+    "fpzip_no_python",
+    "The picture is fpzip-compressed and there is no Python executable to decode it with; start "
+    "the server with --no-response-compression.",
+)
+_UNUSABLE = Template(
+    "fpzip_unusable_here",
+    "The picture is fpzip-compressed and fpzip cannot be used ({value}). {install_fpzip}",
+)
+_NO_ROOM = Template(
+    "no_room_for_picture",
+    "There is no room for a picture of {size_bytes} MiB in shared memory or the temporary folder "
+    "({strerror}); free some space.",
+)
+_NO_WORKER = Template(
+    "fpzip_no_worker",
+    "No process could be started to decompress the picture ({error}); start the server with "
+    "--no-response-compression.",
+)
+
 
 __all__ = [
     "INSTALL_FPZIP",
@@ -77,8 +108,7 @@ class _SharedBlock:
                 self.name, self.map = _map_new_file(size_bytes)
         except OSError as error:
             raise TensorError(
-                f"There is no room for a picture of {size_bytes >> 20} MiB in shared memory or"
-                f" the temporary folder ({error.strerror}); free some space."
+                _NO_ROOM(size_bytes=size_bytes >> 20, strerror=str(error.strerror))
             ) from error
 
     def forget_name(self) -> None:
@@ -128,9 +158,7 @@ def _library_folders() -> list[str]:
     for name in ("fpzip", "numpy"):
         spec = importlib.util.find_spec(name)
         if spec is None or not spec.origin:
-            raise TensorError(
-                f"The picture is fpzip-compressed and {name} is not installed. {INSTALL_FPZIP}"
-            )
+            raise TensorError(_NOT_INSTALLED(name=name, install_fpzip=INSTALL_FPZIP))
         origin = Path(spec.origin)
         folder = origin.parent.parent if spec.submodule_search_locations else origin.parent
         folders.append(str(folder.resolve()))
@@ -142,10 +170,7 @@ class _Worker:
 
     def __init__(self, mode: str) -> None:
         if not sys.executable:
-            raise TensorError(
-                "The picture is fpzip-compressed and there is no Python executable to decode it"
-                " with; start the server with --no-response-compression."
-            )
+            raise TensorError(_NO_PYTHON())
         options: dict[str, Any] = {}
         if sys.platform == "win32":
             options["creationflags"] = subprocess.CREATE_NO_WINDOW
@@ -231,8 +256,7 @@ class _Worker:
             raise _WorkerLostError
         if "ready" not in answer:
             raise TensorError(
-                f"The picture is fpzip-compressed and fpzip cannot be used"
-                f" ({answer.get('missing')}). {INSTALL_FPZIP}"
+                _UNUSABLE(value=str(answer.get("missing")), install_fpzip=INSTALL_FPZIP)
             )
         self._ready = True
 
@@ -339,10 +363,7 @@ class Pool:
                     return use(result)
                 finally:
                     self._give_back(worker)
-        raise TensorError(
-            "The processes that decompress pictures die as soon as they start; start the server"
-            " with --no-response-compression."
-        )
+        raise TensorError(_WORKERS_DIE())
 
     def shutdown(self) -> None:
         """Stop all children. The pool can be used again afterwards."""
@@ -364,10 +385,7 @@ class Pool:
         try:
             worker = _Worker(self._mode)
         except OSError as error:
-            raise TensorError(
-                f"No process could be started to decompress the picture ({error}); start the"
-                " server with --no-response-compression."
-            ) from error
+            raise TensorError(_NO_WORKER(error=str(error))) from error
         with self._changed:
             self._all.add(worker)
         return worker

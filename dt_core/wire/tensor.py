@@ -20,8 +20,77 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import TensorError
+from ..text import Template
 from . import fpzip_pool
 from .range_decoder import RangeDecoder
+
+_SHORT_HEADER = Template(
+    "tensor_short_header",
+    "The tensor ends inside its header, after {data} of {header_bytes} bytes.",
+)
+_UNKNOWN_CODEC = Template(
+    "tensor_unknown_codec",
+    "The tensor is compressed in an unknown way (identifier {identifier}); this client may be "
+    "too old for the server.",
+)
+_ODD_MEMORY = Template(
+    "tensor_odd_memory",
+    "The tensor claims to be in memory of type {memory}, not of the CPU.",
+)
+_UNKNOWN_ORDER = Template(
+    "tensor_unknown_order", "The tensor has an unknown order of dimensions ({layout})."
+)
+_UNKNOWN_TYPE = Template(
+    "tensor_unknown_type", "The tensor has an unknown type of elements ({datatype})."
+)
+_EMPTY = Template("tensor_empty", "The tensor is empty: its first dimension is 0.")
+_NEGATIVE = Template("tensor_negative_dimension", "The tensor has a negative dimension: {shape}.")
+_NOT_SENDABLE = Template(
+    "array_not_sendable", "An array of {dtype} cannot be sent; convert it first."
+)
+_NOT_SENDABLE_AS = Template(
+    "array_not_sendable_as", "An array of {dtype} cannot be sent as {wanted}; convert it first."
+)
+_ODD_SHAPE = Template("array_odd_shape", "An array of shape {shape} cannot be sent.")
+_NO_CODEC = Template("no_such_codec", "There is no codec '{codec}'; use raw, zip or fpzip.")
+_TOO_LARGE = Template(
+    "tensor_too_large",
+    "A tensor of shape {shape} would take {size_bytes} MiB; {max_bytes} MiB is the most that is "
+    "accepted.",
+)
+_ZIP_CUT_OFF = Template(
+    "tensor_zip_cut_off",
+    "The tensor's zip data is cut off: {values} of {size_bytes} bytes came out.",
+)
+_ZIP_TOO_LITTLE = Template(
+    "tensor_zip_too_little",
+    "The tensor's zip data holds too little: {values} of {size_bytes} bytes came out.",
+)
+_ODD_FPZIP_TYPE = Template(
+    "tensor_odd_fpzip_type",
+    "The tensor claims to hold {name} values in fpzip, which cannot be.",
+)
+_NO_FPZIP = Template(
+    "tensor_no_fpzip",
+    "The tensor's fpzip data is damaged: it does not begin like fpzip data.",
+)
+_FPZIP_TYPE = Template(
+    "tensor_fpzip_type",
+    "The tensor's fpzip data holds {what} values, which do not fit {name}.",
+)
+_ODD_PRECISION = Template(
+    "tensor_fpzip_precision", "The tensor's fpzip data has an impossible precision ({precision})."
+)
+_FPZIP_COUNT = Template(
+    "tensor_fpzip_count",
+    "The tensor's fpzip data holds {count} values, which do not fill its shape {shape}.",
+)
+_CUT_OFF = Template(
+    "tensor_cut_off", "The tensor is cut off: {payload} of {size_bytes} bytes arrived."
+)
+_ZIP_DAMAGED = Template("tensor_zip_damaged", "The tensor's zip data is damaged ({error}).")
+_FPZIP_UNUSABLE = Template("fpzip_unusable", "fpzip cannot be used ({error}). {install_fpzip}")
+
 
 __all__ = [
     "HEADER_BYTES",
@@ -127,27 +196,22 @@ def read_header(data: Buffer) -> TensorHeader:
         TensorError: the header is cut off, or something in it is unknown or absurd.
     """
     if len(data) < HEADER_BYTES:
-        raise TensorError(
-            f"The tensor ends inside its header, after {len(data)} of {HEADER_BYTES} bytes."
-        )
+        raise TensorError(_SHORT_HEADER(data=len(data), header_bytes=HEADER_BYTES))
     identifier, memory, layout, datatype, _reserved, *dims = _HEADER.unpack_from(data)
     if identifier not in _CODECS:
-        raise TensorError(
-            f"The tensor is compressed in an unknown way (identifier {identifier:#x});"
-            " this client may be too old for the server."
-        )
+        raise TensorError(_UNKNOWN_CODEC(identifier=f"{identifier:#x}"))
     if memory != CPU_MEMORY:
-        raise TensorError(f"The tensor claims to be in memory of type {memory}, not of the CPU.")
+        raise TensorError(_ODD_MEMORY(memory=memory))
     if layout not in Layout.__members__.values():
-        raise TensorError(f"The tensor has an unknown order of dimensions ({layout}).")
+        raise TensorError(_UNKNOWN_ORDER(layout=layout))
     if datatype not in Datatype.__members__.values():
-        raise TensorError(f"The tensor has an unknown type of elements ({datatype:#x}).")
+        raise TensorError(_UNKNOWN_TYPE(datatype=f"{datatype:#x}"))
     # The rank ends at the first zero; what follows is not a dimension (docs/protocol.md 3.1).
     shape = tuple(dims[: dims.index(0)] if 0 in dims else dims)
     if not shape:
-        raise TensorError("The tensor is empty: its first dimension is 0.")
+        raise TensorError(_EMPTY())
     if min(shape) < 0:
-        raise TensorError(f"The tensor has a negative dimension: {list(shape)}.")
+        raise TensorError(_NEGATIVE(shape=str(list(shape))))
     wire_dtype = _WIRE_DTYPES[Datatype(datatype)]
     size_bytes = math.prod(shape) * wire_dtype.itemsize
     _check_size(shape, size_bytes)
@@ -201,9 +265,7 @@ def _plain(payload: memoryview, header: TensorHeader) -> NDArray[Any]:
     if header.codec == "zip":
         payload = memoryview(_inflate(payload, header.size_bytes))
     elif len(payload) < header.size_bytes:
-        raise TensorError(
-            f"The tensor is cut off: {len(payload)} of {header.size_bytes} bytes arrived."
-        )
+        raise TensorError(_CUT_OFF(payload=len(payload), size_bytes=header.size_bytes))
     wire_dtype = _WIRE_DTYPES[header.datatype]
     values = np.frombuffer(payload, wire_dtype, math.prod(header.shape))
     if header.datatype is Datatype.BF16:
@@ -242,14 +304,13 @@ def encode(
     if datatype is None or native != (
         np.dtype("<f4") if datatype is Datatype.BF16 else _WIRE_DTYPES[datatype]
     ):
-        raise TensorError(
-            f"An array of {array.dtype} cannot be sent"
-            f"{f' as {datatype.name}' if datatype else ''}; convert it first."
-        )
+        if datatype is None:
+            raise TensorError(_NOT_SENDABLE(dtype=str(array.dtype)))
+        raise TensorError(_NOT_SENDABLE_AS(dtype=str(array.dtype), wanted=datatype.name))
     if not 1 <= array.ndim <= MAX_RANK or 0 in array.shape:
-        raise TensorError(f"An array of shape {list(array.shape)} cannot be sent.")
+        raise TensorError(_ODD_SHAPE(shape=str(list(array.shape))))
     if codec not in _IDENTIFIERS:
-        raise TensorError(f"There is no codec {codec!r}; use raw, zip or fpzip.")
+        raise TensorError(_NO_CODEC(codec=codec))
     values = np.ascontiguousarray(array, dtype=native)
     if datatype is Datatype.BF16:
         values = _round_to_bf16(values)
@@ -303,8 +364,11 @@ _start_of = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object)(
 def _check_size(shape: tuple[int, ...], size_bytes: int) -> None:
     if size_bytes > MAX_BYTES:
         raise TensorError(
-            f"A tensor of shape {list(shape)} would take {size_bytes / (1 << 20):.6g} MiB;"
-            f" {MAX_BYTES >> 20} MiB is the most that is accepted."
+            _TOO_LARGE(
+                shape=str(list(shape)),
+                size_bytes=f"{size_bytes / (1 << 20):.6g}",
+                max_bytes=MAX_BYTES >> 20,
+            )
         )
 
 
@@ -314,12 +378,10 @@ def _inflate(payload: memoryview, size_bytes: int) -> bytes:
         # Bounded: a stream that yields more is cut where the announced data ends.
         values = inflater.decompress(payload, size_bytes)
     except zlib.error as error:
-        raise TensorError(f"The tensor's zip data is damaged ({error}).") from None
+        raise TensorError(_ZIP_DAMAGED(error=str(error))) from None
     if len(values) < size_bytes:
-        what = "holds too little" if inflater.eof else "is cut off"
-        raise TensorError(
-            f"The tensor's zip data {what}: {len(values)} of {size_bytes} bytes came out."
-        )
+        what = _ZIP_TOO_LITTLE if inflater.eof else _ZIP_CUT_OFF
+        raise TensorError(what(values=len(values), size_bytes=size_bytes))
     return values
 
 
@@ -336,7 +398,9 @@ def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes | None:
     try:
         import fpzip
     except ImportError as error:
-        raise TensorError(f"fpzip cannot be used ({error}). {fpzip_pool.INSTALL_FPZIP}") from error
+        raise TensorError(
+            _FPZIP_UNUSABLE(error=str(error), install_fpzip=fpzip_pool.INSTALL_FPZIP)
+        ) from error
     # fpzip counts its four axes from the last; more leading ones are merged.
     shape = (1, 1, 1, *values.shape)
     grid = (math.prod(shape[:-3]), *shape[-3:])
@@ -372,25 +436,19 @@ def _is_fpzip(bits: RangeDecoder) -> bool:
 def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
     """Refuse a stream whose own header does not fit the tensor's, before C code sees it."""
     if header.datatype not in _FPZIP_PRECISION:
-        raise TensorError(
-            f"The tensor claims to hold {header.datatype.name} values in fpzip, which cannot be."
-        )
+        raise TensorError(_ODD_FPZIP_TYPE(name=header.datatype.name))
     # The stream's header is range-coded: four characters of 8 bits, two version numbers, the
     # type, the precision and four dimensions, all uncompressed in effect.
     bits = RangeDecoder(payload[:64])
     if not _is_fpzip(bits):
-        raise TensorError("The tensor's fpzip data is damaged: it does not begin like fpzip data.")
+        raise TensorError(_NO_FPZIP())
     is_double, precision = bits.take(1) == 1, bits.take(7)
     count = math.prod(bits.take(32) for _ in range(4))
     if is_double != (header.datatype is Datatype.F64):
         raise TensorError(
-            f"The tensor's fpzip data holds {'double' if is_double else 'float'} values, which"
-            f" do not fit {header.datatype.name}."
+            _FPZIP_TYPE(what="double" if is_double else "float", name=header.datatype.name)
         )
     if not 2 <= precision <= (64 if is_double else 32):
-        raise TensorError(f"The tensor's fpzip data has an impossible precision ({precision}).")
+        raise TensorError(_ODD_PRECISION(precision=precision))
     if count != math.prod(header.shape):
-        raise TensorError(
-            f"The tensor's fpzip data holds {count} values, which do not fill"
-            f" its shape {list(header.shape)}."
-        )
+        raise TensorError(_FPZIP_COUNT(count=count, shape=str(list(header.shape))))
