@@ -40,6 +40,11 @@ class Remedy(Enum):
     of the error's own text, or of the values beside it.
     """
 
+    INSTALL_FPZIP = Template(
+        "remedy_install_fpzip",
+        "Install fpzip (rms-fpzip on Python 3.14), or start the server with "
+        "--no-response-compression.",
+    )
     CHOOSE_PLAIN_TEXT = Template("remedy_plain_text", "Choose plain text for this server.")
     MEND_FILE = Template("remedy_mend_file", "Mend or remove {file}.")
     MAKE_WRITABLE = Template("remedy_make_writable", "Make {file} and its folder writable.")

@@ -1,7 +1,8 @@
-"""Write the lists in docs/messages.md: every sentence that our errors and warnings can say.
+"""Write the lists in docs/messages.md: every sentence template of dt_core and nodes, by room.
 
 `python -m tools.build_messages`; with --check it only compares, and fails if the page is stale.
-The sentences are read from the sources; cause and remedy of each kind stand in the page.
+The templates are read from the sources, so that nothing has to be importable; what the kinds
+of errors mean, and what to do, stands above the lists.
 """
 
 from __future__ import annotations
@@ -10,257 +11,101 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "messages.md"
-_FOLDERS = ("dt_core", "nodes")
-_ROOTS = {"DrawThingsError", "Refused"}
-_CHECKS = {"error": "preflight errors", "warning": "preflight warnings"}
-_CHECK_FOLDER = "dt_core/preflight"
-# The first argument of these is something else than the sentence.
-_SENTENCE_AT = {"Refused": 1}
-_BLOCK = re.compile(r"(<!-- messages: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-_HOLE = re.compile(r"\{(\w+)\}")
+BEGIN, END = "<!-- sentences -->\n", "<!-- end -->"
+
+# The rooms whose sentences a user may meet, and what they are about.
+ROOMS = {
+    "dt_core": "What to do",
+    "dt_core/connection": "Reaching a server",
+    "dt_core/generation": "Generating and uploading",
+    "dt_core/wire": "What arrives",
+    "dt_core/settings": "Settings and configurations",
+    "dt_core/pictures": "Pictures and masks",
+    "dt_core/models": "Models",
+    "dt_core/request": "What is asked for",
+    "dt_core/preflight": "Checks before sending",
+    "dt_core/metadata": "Pictures of other programs",
+    "dt_core/api": "In Python",
+    "dt_core/cli": "On the command line",
+    "dt_core/doctor": "The doctor",
+    "dt_core/simulator": "The simulator",
+    "nodes": "Nodes",
+    "nodes/host": "Nodes and ComfyUI",
+    "nodes/servers": "Stored servers and secrets",
+    "nodes/running": "While a node runs",
+    "nodes/exchange": "Settings and pictures of the app",
+    "nodes/exchange/official": "Workflows of the official extension",
+    "nodes/routes": "The page",
+}
 _ESCAPED = re.compile(r"([\\`*_\[\]<>|{}])")
+_HOLE = re.compile(r"\{(\w+)\}")
 
 
-class PageError(Exception):
-    """The page and the sources do not fit together."""
-
-
-@dataclass
-class _Source:
-    """One module: its functions, and the names that stand for one text everywhere in it."""
-
-    path: str
-    tree: ast.Module
-    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
-    texts: dict[str, ast.expr] = field(default_factory=dict)
-    templates: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        bound: list[str] = []
-        for node in ast.walk(self.tree):
-            match node:
-                case ast.FunctionDef(name=name):
-                    self.functions[name] = node
-                case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
-                    bound.append(name)
-                case ast.Assign(
-                    targets=[ast.Name(id=name)],
-                    value=ast.Call(
-                        func=ast.Name(id="Template"), args=[_, ast.Constant(value=str(english))]
-                    ),
-                ):
-                    self.templates[name] = _HOLE.sub(
-                        lambda hole: f"‹{hole[1].replace('_', ' ')}›", english
-                    )
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_text(value):
-                    self.texts[name] = value
-        self.texts = {name: text for name, text in self.texts.items() if bound.count(name) == 1}
-
-
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.JoinedStr) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-
-
-def _sources() -> list[_Source]:
-    paths = [path for folder in _FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
-    sources = [
-        _Source(path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
-        for path in paths
-    ]
-    shared = {n: t for source in sources for n, t in source.texts.items() if n.isupper()}
-    for source in sources:
-        source.texts = {**shared, **source.texts}
-    return sources
-
-
-def _kinds(sources: list[_Source]) -> set[str]:
-    """The names of all our error classes."""
-    classes = [n for s in sources for n in ast.walk(s.tree) if isinstance(n, ast.ClassDef)]
-    found = set(_ROOTS)
-    while True:
-        more = {
-            node.name
-            for node in classes
-            if any(isinstance(base, ast.Name) and base.id in found for base in node.bases)
-        }
-        if more <= found:
-            return found
-        found |= more
-
-
-def _called(call: ast.Call) -> str:
-    function = call.func
-    if isinstance(function, ast.Name):
-        return function.id
-    return function.attr if isinstance(function, ast.Attribute) else ""
-
-
-def _name(node: ast.expr) -> str:
-    """The last name in an expression: what it is about."""
-    match node:
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name.strip("_").replace("_", " ").lower()
-        case ast.Call(func=ast.Attribute(value=ast.Constant()), args=[first, *_]):
-            return _name(first)  # ", ".join(names)
-        case ast.Call(func=ast.Name(), args=[first, *_]) | ast.Starred(value=first):
-            return _name(first)
-        case ast.Call(func=ast.Attribute(value=first)) | ast.Subscript(value=first):
-            return _name(first)
-        case ast.BinOp(left=first) | ast.BoolOp(values=[first, *_]):
-            return _name(first)
-    return "…"
-
-
-def _hole(node: ast.expr, source: _Source) -> str:
-    """What stands for a value that only a run knows."""
-    match node:
-        case ast.IfExp(body=body, orelse=ast.Constant(value="")):
-            return f"[{_words(body, source)}]"
-        case ast.IfExp(body=body, orelse=orelse):
-            return f"{_words(body, source)}/{_words(orelse, source)}"
-        case ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name) if (
-            name in source.texts and (name.isupper() or isinstance(node, ast.Name))
-        ):
-            return _words(source.texts[name], source)
-        case ast.Constant(value=value):
-            return str(value)
-        case ast.JoinedStr():
-            return _words(node, source)
-    return f"‹{_name(node)}›"
-
-
-def _words(node: ast.expr, source: _Source) -> str:
-    """A sentence as the reader knows it, with ‹names› where values go."""
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.JoinedStr(values=parts):
-            return "".join(
-                _hole(part.value, source)
-                if isinstance(part, ast.FormattedValue)
-                else _words(part, source)
-                for part in parts
-            )
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _words(left, source) + _words(right, source)
-    return _hole(node, source)
-
-
-def _sentences(node: ast.expr, source: _Source) -> Iterator[str]:
-    """The sentences that an expression can be; none where it passes another error's on."""
-    match node:
-        case ast.Constant(value=str()) | ast.JoinedStr() | ast.BinOp():
-            yield _words(node, source)
-        case ast.IfExp(body=body, orelse=orelse):
-            yield from _sentences(body, source)
-            yield from _sentences(orelse, source)
-        case ast.Call(func=ast.Name(id=name)) if name in source.templates:
-            yield source.templates[name]
-        case ast.Name(id=name) if name in source.texts:
-            yield from _sentences(source.texts[name], source)
-        case ast.Call(func=ast.Name(id=name)) if name in source.functions:
-            for part in ast.walk(source.functions[name]):
-                if isinstance(part, ast.Return) and part.value is not None:
-                    yield from _sentences(part.value, source)
-
-
-def _passed_on(source: _Source, kinds: set[str]) -> dict[str, tuple[str, int]]:
-    """Functions that make an error of a sentence that they are given: its kind, which argument."""
-    found = {}
-    for name, function in source.functions.items():
-        parameters = [argument.arg for argument in function.args.args]
-        for node in ast.walk(function):
-            if not isinstance(node, ast.Call) or _called(node) not in kinds:
-                continue
-            at = _SENTENCE_AT.get(_called(node), 0)
-            if len(node.args) > at and isinstance(node.args[at], ast.Name):
-                given = node.args[at]
-                if isinstance(given, ast.Name) and given.id in parameters:
-                    found[name] = (_called(node), parameters.index(given.id))
-    return found
-
-
-def _either(source: _Source, kinds: set[str]) -> dict[str, tuple[str, int]]:
-    """Names for one of two classes: the first one counts."""
-    found = {}
-    for node in ast.walk(source.tree):
+def templates(path: Path) -> Iterator[tuple[str, str]]:
+    """Key and English of every template that a module makes."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.IfExp(body=ast.Name(id=kind))):
-                if kind in kinds:
-                    found[name] = (kind, _SENTENCE_AT.get(kind, 0))
+            case ast.Call(
+                func=ast.Name(id="Template"),
+                args=[ast.Constant(value=str(key)), ast.Constant(value=str(english)), *_],
+            ):
+                yield key, english
+
+
+def by_room() -> dict[str, dict[str, str]]:
+    """The sentences of each room, by their keys, in the order of the sources."""
+    found: dict[str, dict[str, str]] = {}
+    for folder in ("dt_core", "nodes"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            rows = dict(templates(path))
+            if rows:
+                found.setdefault(path.parent.relative_to(ROOT).as_posix(), {}).update(rows)
     return found
 
 
-def _made() -> Iterator[tuple[_Source, str, ast.expr]]:
-    """Every place that makes an error or a warning: its kind, and what its sentence is made of."""
-    sources = _sources()
-    kinds = _kinds(sources)
-    for source in sources:
-        makers = {kind: (kind, _SENTENCE_AT.get(kind, 0)) for kind in kinds}
-        makers |= _passed_on(source, kinds) | _either(source, kinds)
-        if source.path.startswith(_CHECK_FOLDER):
-            makers |= {name: (kind, 0) for name, kind in _CHECKS.items()}
-        for node in ast.walk(source.tree):
-            if isinstance(node, ast.Call) and _called(node) in makers:
-                kind, at = makers[_called(node)]
-                if len(node.args) > at:
-                    yield source, kind, node.args[at]
+def lists() -> str:
+    """The lists as Markdown. Raises KeyError for a room that has no heading."""
+    found = by_room()
+    parts = []
+    for room, heading in ROOMS.items():
+        rows = [text for text in found.pop(room, {}).values() if _is_whole(text)]
+        if rows:
+            parts.append(f"### {heading}\n\n" + "".join(f"- {_shown(text)}\n" for text in rows))
+    if found:
+        raise KeyError(f"no heading for {', '.join(found)}")
+    return "\n".join(parts)
 
 
-def collect() -> dict[str, list[str]]:
-    """Every sentence by the kind of its error, in the order of the sources."""
-    found: dict[str, dict[str, None]] = {}
-    for source, kind, given in _made():
-        for sentence in _sentences(given, source):
-            found.setdefault(kind, {})[sentence] = None
-    return {kind: list(sentences) for kind, sentences in found.items()}
+def _is_whole(english: str) -> bool:
+    """Not a reason or a name, which is part of other sentences."""
+    return " " in _HOLE.sub("", english).strip() and not english[0].islower()
 
 
-def borrowed() -> list[tuple[str, str]]:
-    """Where an error only takes over another one's sentence: the module, and the expression."""
-    return [
-        (source.path, ast.unparse(given))
-        for source, _, given in _made()
-        if not list(_sentences(given, source))
-    ]
+def _shown(english: str) -> str:
+    words = _HOLE.sub(lambda hole: f"‹{hole[1].replace('_', ' ')}›", english)
+    return _ESCAPED.sub(r"\\\1", words)
 
 
 def page(text: str) -> str:
-    """The page with fresh lists. Raises PageError if a kind has no place, or a place no kind."""
-    found = collect()
-    places = [match[2] for match in _BLOCK.finditer(text)]
-    if missing := sorted(set(found) - set(places)):
-        raise PageError(f"docs/messages.md has no place for: {', '.join(missing)}")
-    if len(places) != len(set(places)) or set(places) - set(found):
-        raise PageError(f"docs/messages.md has places too many: {', '.join(sorted(places))}")
-
-    def fill(match: re.Match[str]) -> str:
-        lines = "".join("- " + _ESCAPED.sub(r"\\\1", line) + "\n" for line in found[match[2]])
-        return f"{match[1]}\n{lines}\n{match[3]}"
-
-    return _BLOCK.sub(fill, text)
+    """The page with fresh lists."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{lists()}\n{END}{after}"
 
 
 def main(arguments: list[str]) -> int:
     text = TARGET.read_text(encoding="utf-8")
-    try:
-        fresh = page(text)
-    except PageError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+    fresh = page(text)
     if arguments == ["--check"]:
         if fresh != text:
             sys.stderr.write("docs/messages.md is stale: run python -m tools.build_messages\n")
         return int(fresh != text)
     TARGET.write_text(fresh, encoding="utf-8")
-    sys.stdout.write(f"{TARGET.name}: {sum(map(len, collect().values()))} sentences\n")
+    sys.stdout.write(f"{TARGET.name}: {sum(map(len, by_room().values()))} templates\n")
     return 0
 
 

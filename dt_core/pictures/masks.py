@@ -19,7 +19,7 @@ from .values import FloatArray, Mask, Picture, Size
 
 _NO_AREA = Template("mask_without_area", "The mask has no area: connect repaint, fill or keep.")
 _COUNTS_OF_AREAS = Template(
-    "counts_of_areas", "The areas have {str} masks: give one, or as many for each area."
+    "counts_of_areas", "The areas have {counts} masks: give one, or as many for each area."
 )
 _MASKS_AND_IMAGES = Template(
     "masks_and_images",
@@ -77,7 +77,7 @@ def batch(
     lengths = {len(area) for area in areas if area is not None}
     count = max(lengths, default=1)
     if lengths - {1, count}:
-        raise RequestError(_COUNTS_OF_AREAS(str=" and ".join(map(str, sorted(lengths)))))
+        raise RequestError(_COUNTS_OF_AREAS(counts=" and ".join(map(str, sorted(lengths)))))
     return tuple(
         combined(*(area[index % len(area)] if area else None for area in areas), soft=soft)
         for index in range(count)

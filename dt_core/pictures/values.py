@@ -28,7 +28,7 @@ _NO_PICTURE = Template(
 )
 _PICTURE_SIZE = Template(
     "picture_size",
-    "A picture of {shape}x{shape_2} px cannot be sent: each side must be 1 to {max_side_px} px.",
+    "A picture of {width}x{height} px cannot be sent: each side must be 1 to {max_side_px} px.",
 )
 _PICTURE_NOT_FINITE = Template(
     "picture_not_finite",
@@ -37,7 +37,7 @@ _PICTURE_NOT_FINITE = Template(
 _PICTURE_TYPE = Template("picture_type", "A picture must be uint8 or float, not {dtype}.")
 _AREAS_DIFFER = Template(
     "mask_areas_differ",
-    "The areas of a mask have different sizes, {coverage} and {layer}: make them of the same "
+    "The areas of a mask have different sizes, {first} and {second}: make them of the same "
     "picture.",
 )
 
@@ -86,7 +86,7 @@ class Picture:
         if not 1 <= min(pixels.shape[:2]) <= max(pixels.shape[:2]) <= MAX_SIDE_PX:
             raise RequestError(
                 _PICTURE_SIZE(
-                    shape=pixels.shape[1], shape_2=pixels.shape[0], max_side_px=MAX_SIDE_PX
+                    width=pixels.shape[1], height=pixels.shape[0], max_side_px=MAX_SIDE_PX
                 )
             )
         if pixels.dtype == np.uint8:
@@ -131,7 +131,7 @@ class Mask:
                 continue
             layer = _layer(given)
             if layer.shape != coverage.shape:
-                raise RequestError(_AREAS_DIFFER(coverage=_px(coverage), layer=_px(layer)))
+                raise RequestError(_AREAS_DIFFER(first=_px(coverage), second=_px(layer)))
             object.__setattr__(self, name, layer)
 
     @property

@@ -19,8 +19,7 @@ _HEARS_NOTHING = Template(
 _SOUND_NEEDS_IMAGE = Template("sound_needs_image", "{name} with sound needs an image, and no mask.")
 _AUDIO_FEATURES = Template(
     "audio_features_length",
-    "{name} with {resolved} frames needs audio features of {wanted} and {wanted_2} values, not "
-    "{str}.",
+    "{name} with {frames} frames needs audio features of {first} and {second} values, not {given}.",
 )
 
 
@@ -113,9 +112,9 @@ def check_audio_features(resolved: Resolved, features: tuple[NDArray[np.float32]
         raise RequestError(
             _AUDIO_FEATURES(
                 name=family.name,
-                resolved=count(resolved),
-                wanted=wanted[0],
-                wanted_2=wanted[1],
-                str=" and ".join(map(str, given)),
+                frames=count(resolved),
+                first=wanted[0],
+                second=wanted[1],
+                given=" and ".join(map(str, given)),
             )
         )

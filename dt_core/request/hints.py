@@ -23,17 +23,22 @@ from .parts import Control
 
 _ONE_PICTURE_FOR_TWO = Template(
     "one_picture_for_two_controls",
-    "Two controls, '{name}' and '{name_2}', want the one \"{name_3}\" picture that the server "
+    "Two controls, '{first}' and '{second}', want the one \"{kind}\" picture that the server "
     "takes: use one of them, or give both the same picture.",
 )
-_POSE_IN_TWO_PASSES = Template(
-    "pose_in_two_passes",
+_POSE_AND_STRENGTH = Template(
+    "pose_and_hires_strength",
     "The pose picture needs the size of each pass, and at this hires fix strength there may be "
-    "one pass only: {remedy} or switch hires fix off.",
+    "one pass only: lower it to {limit}, or switch hires fix off.",
+)
+_POSE_AND_STEPS = Template(
+    "pose_and_hires_steps",
+    "The pose picture needs the size of each pass, and with so few steps there may be one pass "
+    "only: use more steps, or switch hires fix off.",
 )
 _WOULD_TAKE_ANOTHERS = Template(
     "control_would_take_anothers",
-    "The control '{name}' has no picture and would take that of '{name_2}': remove one of them, "
+    "The control '{name}' has no picture and would take that of '{other}': remove one of them, "
     "or connect the same picture to both.",
 )
 
@@ -209,7 +214,7 @@ class _Places:
         owner = self.owners.setdefault(name, driver)
         if not driver.same_picture(owner):
             raise RequestError(
-                _ONE_PICTURE_FOR_TWO(name=owner.name, name_2=driver.name, name_3=name)
+                _ONE_PICTURE_FOR_TWO(first=owner.name, second=driver.name, kind=name)
             )
         if name == "custom":
             self._no_stranger_reads(driver)
@@ -258,7 +263,7 @@ class _Places:
             if driver.kind == owner.kind or driver.control.picture is not None:
                 continue
             if self._reads_custom(driver):
-                raise RequestError(_WOULD_TAKE_ANOTHERS(name=driver.name, name_2=owner.name))
+                raise RequestError(_WOULD_TAKE_ANOTHERS(name=driver.name, other=owner.name))
 
     def _refuse_unsure_hires(self) -> None:
         """A pose must have the size of its pass, so it must be certain that there are two."""
@@ -269,8 +274,9 @@ class _Places:
         shift = min(float(settings["shift"]), 1.0)
         limit = shift * left / (1 + (shift - 1) * left) - 0.05
         if settings["hires_fix_strength"] > limit:
-            remedy = f"lower it to {limit - 0.005:.2f}" if limit > 0.1 else "use more steps"
-            raise RequestError(_POSE_IN_TWO_PASSES(remedy=remedy))
+            if limit > 0.1:
+                raise RequestError(_POSE_AND_STRENGTH(limit=f"{limit - 0.005:.2f}"))
+            raise RequestError(_POSE_AND_STEPS())
 
 
 def _image_prompts(drivers: Sequence[_Driver], size: Size) -> Iterator[NDArray[Any]]:

@@ -25,7 +25,10 @@ from .choices import (
     SeedMode,
 )
 
-_NO_SETTING = Template("no_such_setting", "There is no setting '{name}'.{hint}")
+_NO_SETTING = Template("no_such_setting", "There is no setting '{name}'.")
+_NO_SETTING_BUT = Template(
+    "no_such_setting_but", "There is no setting '{name}'. Did you mean '{close}'?"
+)
 
 
 class Kind(Enum):
@@ -503,5 +506,6 @@ def setting(name: str) -> Setting:
         return _BY_NAME[name]
     same_key = [row.name for row in SETTINGS if row.json_key == name]
     close = same_key or difflib.get_close_matches(str(name), _BY_NAME, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    raise SettingsError(_NO_SETTING(name=name, hint=hint))
+    if close:
+        raise SettingsError(_NO_SETTING_BUT(name=name, close=close[0]))
+    raise SettingsError(_NO_SETTING(name=name))

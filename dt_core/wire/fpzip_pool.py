@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TensorError
+from ..errors import Remedy, TensorError
 from ..text import Template
 
 _WORKERS_DIE = Template(
@@ -37,7 +37,7 @@ _WORKERS_DIE = Template(
 )
 _NOT_INSTALLED = Template(
     "fpzip_not_installed",
-    "The picture is fpzip-compressed and {name} is not installed. {install_fpzip}",
+    "The picture is fpzip-compressed and {name} is not installed.",
 )
 _NO_PYTHON = Template(
     "fpzip_no_python",
@@ -46,12 +46,12 @@ _NO_PYTHON = Template(
 )
 _UNUSABLE = Template(
     "fpzip_unusable_here",
-    "The picture is fpzip-compressed and fpzip cannot be used ({value}). {install_fpzip}",
+    "The picture is fpzip-compressed and fpzip cannot be used ({why}).",
 )
 _NO_ROOM = Template(
     "no_room_for_picture",
-    "There is no room for a picture of {size_bytes} MiB in shared memory or the temporary folder "
-    "({strerror}); free some space.",
+    "There is no room for a picture of {size} MiB in shared memory or the temporary folder "
+    "({why}); free some space.",
 )
 _NO_WORKER = Template(
     "fpzip_no_worker",
@@ -61,7 +61,6 @@ _NO_WORKER = Template(
 
 
 __all__ = [
-    "INSTALL_FPZIP",
     "Pool",
     "at_once",
     "decode_payload",
@@ -70,9 +69,6 @@ __all__ = [
     "warm_up",
 ]
 
-INSTALL_FPZIP = (
-    "Install fpzip (rms-fpzip on Python 3.14), or start the server with --no-response-compression."
-)
 
 # More children than this only compete for memory bandwidth with the program that uses us.
 MAX_WORKERS = 4
@@ -107,9 +103,7 @@ class _SharedBlock:
             else:
                 self.name, self.map = _map_new_file(size_bytes)
         except OSError as error:
-            raise TensorError(
-                _NO_ROOM(size_bytes=size_bytes >> 20, strerror=str(error.strerror))
-            ) from error
+            raise TensorError(_NO_ROOM(size=size_bytes >> 20, why=str(error.strerror))) from error
 
     def forget_name(self) -> None:
         """Remove the file; the memory lives on in those who mapped it."""
@@ -158,7 +152,7 @@ def _library_folders() -> list[str]:
     for name in ("fpzip", "numpy"):
         spec = importlib.util.find_spec(name)
         if spec is None or not spec.origin:
-            raise TensorError(_NOT_INSTALLED(name=name, install_fpzip=INSTALL_FPZIP))
+            raise TensorError(_NOT_INSTALLED(name=name), remedy=Remedy.INSTALL_FPZIP)
         origin = Path(spec.origin)
         folder = origin.parent.parent if spec.submodule_search_locations else origin.parent
         folders.append(str(folder.resolve()))
@@ -256,7 +250,7 @@ class _Worker:
             raise _WorkerLostError
         if "ready" not in answer:
             raise TensorError(
-                _UNUSABLE(value=str(answer.get("missing")), install_fpzip=INSTALL_FPZIP)
+                _UNUSABLE(why=str(answer.get("missing"))), remedy=Remedy.INSTALL_FPZIP
             )
         self._ready = True
 

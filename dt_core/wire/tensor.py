@@ -19,14 +19,14 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import TensorError
+from ..errors import Remedy, TensorError
 from ..text import Template
 from . import fpzip_pool
 from .range_decoder import RangeDecoder
 
 _SHORT_HEADER = Template(
     "tensor_short_header",
-    "The tensor ends inside its header, after {data} of {header_bytes} bytes.",
+    "The tensor ends inside its header, after {arrived} of {size} bytes.",
 )
 _UNKNOWN_CODEC = Template(
     "tensor_unknown_codec",
@@ -55,8 +55,7 @@ _ODD_SHAPE = Template("array_odd_shape", "An array of shape {shape} cannot be se
 _NO_CODEC = Template("no_such_codec", "There is no codec '{codec}'; use raw, zip or fpzip.")
 _TOO_LARGE = Template(
     "tensor_too_large",
-    "A tensor of shape {shape} would take {size_bytes} MiB; {max_bytes} MiB is the most that is "
-    "accepted.",
+    "A tensor of shape {shape} would take {size} MiB; {most} MiB is the most that is accepted.",
 )
 _ZIP_CUT_OFF = Template(
     "tensor_zip_cut_off",
@@ -76,7 +75,7 @@ _NO_FPZIP = Template(
 )
 _FPZIP_TYPE = Template(
     "tensor_fpzip_type",
-    "The tensor's fpzip data holds {what} values, which do not fit {name}.",
+    "The tensor's fpzip data holds {kind} values, which do not fit {name}.",
 )
 _ODD_PRECISION = Template(
     "tensor_fpzip_precision", "The tensor's fpzip data has an impossible precision ({precision})."
@@ -85,11 +84,9 @@ _FPZIP_COUNT = Template(
     "tensor_fpzip_count",
     "The tensor's fpzip data holds {count} values, which do not fill its shape {shape}.",
 )
-_CUT_OFF = Template(
-    "tensor_cut_off", "The tensor is cut off: {payload} of {size_bytes} bytes arrived."
-)
+_CUT_OFF = Template("tensor_cut_off", "The tensor is cut off: {arrived} of {size} bytes arrived.")
 _ZIP_DAMAGED = Template("tensor_zip_damaged", "The tensor's zip data is damaged ({error}).")
-_FPZIP_UNUSABLE = Template("fpzip_unusable", "fpzip cannot be used ({error}). {install_fpzip}")
+_FPZIP_UNUSABLE = Template("fpzip_unusable", "fpzip cannot be used ({why}).")
 
 
 __all__ = [
@@ -196,7 +193,7 @@ def read_header(data: Buffer) -> TensorHeader:
         TensorError: the header is cut off, or something in it is unknown or absurd.
     """
     if len(data) < HEADER_BYTES:
-        raise TensorError(_SHORT_HEADER(data=len(data), header_bytes=HEADER_BYTES))
+        raise TensorError(_SHORT_HEADER(arrived=len(data), size=HEADER_BYTES))
     identifier, memory, layout, datatype, _reserved, *dims = _HEADER.unpack_from(data)
     if identifier not in _CODECS:
         raise TensorError(_UNKNOWN_CODEC(identifier=f"{identifier:#x}"))
@@ -265,7 +262,7 @@ def _plain(payload: memoryview, header: TensorHeader) -> NDArray[Any]:
     if header.codec == "zip":
         payload = memoryview(_inflate(payload, header.size_bytes))
     elif len(payload) < header.size_bytes:
-        raise TensorError(_CUT_OFF(payload=len(payload), size_bytes=header.size_bytes))
+        raise TensorError(_CUT_OFF(arrived=len(payload), size=header.size_bytes))
     wire_dtype = _WIRE_DTYPES[header.datatype]
     values = np.frombuffer(payload, wire_dtype, math.prod(header.shape))
     if header.datatype is Datatype.BF16:
@@ -366,8 +363,8 @@ def _check_size(shape: tuple[int, ...], size_bytes: int) -> None:
         raise TensorError(
             _TOO_LARGE(
                 shape=str(list(shape)),
-                size_bytes=f"{size_bytes / (1 << 20):.6g}",
-                max_bytes=MAX_BYTES >> 20,
+                size=f"{size_bytes / (1 << 20):.6g}",
+                most=MAX_BYTES >> 20,
             )
         )
 
@@ -398,9 +395,7 @@ def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes | None:
     try:
         import fpzip
     except ImportError as error:
-        raise TensorError(
-            _FPZIP_UNUSABLE(error=str(error), install_fpzip=fpzip_pool.INSTALL_FPZIP)
-        ) from error
+        raise TensorError(_FPZIP_UNUSABLE(why=str(error)), remedy=Remedy.INSTALL_FPZIP) from error
     # fpzip counts its four axes from the last; more leading ones are merged.
     shape = (1, 1, 1, *values.shape)
     grid = (math.prod(shape[:-3]), *shape[-3:])
@@ -446,7 +441,7 @@ def _check_fpzip(payload: memoryview, header: TensorHeader) -> None:
     count = math.prod(bits.take(32) for _ in range(4))
     if is_double != (header.datatype is Datatype.F64):
         raise TensorError(
-            _FPZIP_TYPE(what="double" if is_double else "float", name=header.datatype.name)
+            _FPZIP_TYPE(kind="double" if is_double else "float", name=header.datatype.name)
         )
     if not 2 <= precision <= (64 if is_double else 32):
         raise TensorError(_ODD_PRECISION(precision=precision))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawthings.dt_core.errors import TensorError
+from drawthings.dt_core.errors import Remedy, TensorError
 from drawthings.dt_core.wire import fpzip_pool, tensor
 from drawthings.dt_core.wire.fpzip_pool import Pool
 
@@ -331,7 +331,7 @@ def test_a_missing_fpzip_says_what_to_install(pool: Pool, monkeypatch: pytest.Mo
         importlib.util, "find_spec", lambda name: None if name == "fpzip" else find(name)
     )
     array = picture()
-    with pytest.raises(TensorError, match=re.escape(fpzip_pool.INSTALL_FPZIP)):
+    with pytest.raises(TensorError, match=re.escape(str(Remedy.INSTALL_FPZIP.value()))):
         pool.decode(payload_of(array), array.shape, "float32", np.array)
     pool.warm_up()
     assert pool.process_ids() == []
