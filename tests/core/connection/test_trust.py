@@ -25,6 +25,7 @@ from drawthings.dt_core.errors import (
 from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.generation.spread import spread
 from drawthings.dt_core.wire import protobuf
+from processes import together
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
 TLS_PATIENCE_S = 20
@@ -195,3 +196,26 @@ def test_nothing_is_remembered_of_a_server_whose_tls_failed(
             Client(ServerProfile(address), known=known).echo()
     assert known.all() == {}
     assert not known.is_met(address)
+
+
+def test_two_processes_that_meet_one_server_at_once_both_reach_it(tmp_path: Path) -> None:
+    preparation = """
+from drawthings.dt_core.connection.known_servers import KnownServers
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.generation.client import Client
+from pathlib import Path
+import grpc
+"""
+    work = """
+for meeting in range(8):
+    known = KnownServers(Path(arguments[1], f"known{meeting}.json"))
+    Client(ServerProfile(arguments[0]), known=known).echo()
+    from drawthings.dt_core.connection import channel
+    channel.close_all()
+"""
+    certificate = make_certificate()
+    with serving(ScriptedServer(), certificate) as server:
+        together(2, preparation, work, [server.address, str(tmp_path)])
+        for meeting in range(8):
+            known = KnownServers(tmp_path / f"known{meeting}.json")
+            assert known.all() == {server.address: certificate.fingerprint}
