@@ -204,14 +204,11 @@ from drawthings.dt_core.connection.known_servers import KnownServers
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.generation.client import Client
 from pathlib import Path
-import grpc
 """
     work = """
 for meeting in range(8):
     known = KnownServers(Path(arguments[1], f"known{meeting}.json"))
     Client(ServerProfile(arguments[0]), known=known).echo()
-    from drawthings.dt_core.connection import channel
-    channel.close_all()
 """
     certificate = make_certificate()
     with serving(ScriptedServer(), certificate) as server:
