@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +19,7 @@ from ..errors import (
     TlsMismatch,
     TrustError,
 )
-from . import addresses, failures, tls
+from . import addresses, failures, greeting, tls
 from . import late_grpc as grpc
 from .failures import MAX_ANSWER_BYTES
 from .known_servers import KnownServers
@@ -33,25 +34,36 @@ _OF_QUESTIONS = {
     "maxResponseMessageBytes": MAX_ANSWER_BYTES,
 }
 
-# The server takes a ping every 5 minutes without data, and ends the connection after more
-# (docs/protocol.md 5.8). So a dead peer is noticed within all of these together. The answer
-# to a ping waits behind megabytes of a picture, which take long on a slow connection.
-KEEPALIVE_S = 330
-KEEPALIVE_ANSWER_S = 60
-PING_ANSWER_S = 120
+# What one message of an answer may have without being asked for: more than any piece of a
+# picture (docs/protocol.md 5.4). gRPC keeps a whole message twice before we see it.
+ANSWER_BYTES = 24 << 20
+_ANSWER_STEP_BYTES = 32 << 20
 
-_OPTIONS: tuple[tuple[str, Any], ...] = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.enable_http_proxy", 0),  # the server is on this machine or in the house
-    ("grpc.enable_retries", 0),  # a generation is never sent twice on its own
-    ("grpc.use_local_subchannel_pool", 1),  # share no connection with other packs
-    ("grpc.keepalive_time_ms", KEEPALIVE_S * 1000),
-    ("grpc.keepalive_timeout_ms", KEEPALIVE_ANSWER_S * 1000),
-    ("grpc.http2.ping_timeout_ms", PING_ANSWER_S * 1000),  # newer gRPC goes by this one
-    ("grpc.http2.max_pings_without_data", 0),  # a queued generation sends nothing for hours
-    ("grpc.service_config", json.dumps({"methodConfig": [_OF_QUESTIONS]})),
-)
+# A ping after so long without data, and how long its answer may take: a dead peer is noticed
+# within both together. The stock server answers pings of any pace while a call is running
+# (docs/protocol.md 5.8).
+KEEPALIVE_S = 45
+PING_ANSWER_S = 70
+# While it hashes a large file its one network thread answers nothing, pings neither.
+PATIENT_KEEPALIVE_S = 330
+PATIENT_PING_ANSWER_S = 120
+
+
+def _options(answer_bytes: int, patient: bool) -> tuple[tuple[str, Any], ...]:
+    keepalive_s = PATIENT_KEEPALIVE_S if patient else KEEPALIVE_S
+    answer_s = PATIENT_PING_ANSWER_S if patient else PING_ANSWER_S
+    return (
+        ("grpc.max_receive_message_length", answer_bytes),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.enable_http_proxy", 0),  # the server is on this machine or in the house
+        ("grpc.enable_retries", 0),  # a generation is never sent twice on its own
+        ("grpc.use_local_subchannel_pool", 1),  # share no connection with other packs
+        ("grpc.keepalive_time_ms", round(keepalive_s * 1000)),
+        ("grpc.keepalive_timeout_ms", round(answer_s * 1000)),
+        ("grpc.http2.ping_timeout_ms", round(answer_s * 1000)),  # newer gRPC goes by this one
+        ("grpc.http2.max_pings_without_data", 0),  # a queued generation sends nothing for hours
+        ("grpc.service_config", json.dumps({"methodConfig": [_OF_QUESTIONS]})),
+    )
 
 
 # What proves who the server is: nothing, the public stock certificate (hence nothing), a
@@ -60,7 +72,7 @@ _OPTIONS: tuple[tuple[str, Any], ...] = (
 Trust = Literal["none", "stock", "pinned", "own", "system", "authority"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Connection:
     """An open channel and how it is secured: `security` in words, `trust` for programs.
 
@@ -73,10 +85,37 @@ class Connection:
     trust: Trust
     target: str
     first: str = ""
+    _make: Callable[[int, bool], grpc.Channel] | None = None
+    _others: dict[tuple[int, bool], grpc.Channel] = field(default_factory=dict)
 
     @property
     def encrypted(self) -> bool:
         return self.trust != "none"
+
+    def for_answers(self, most_bytes: int) -> grpc.Channel:
+        """A channel that takes messages of so many bytes and not far more."""
+        if most_bytes <= ANSWER_BYTES:
+            return self.channel
+        steps = -(-most_bytes // _ANSWER_STEP_BYTES)
+        return self._other(min(steps * _ANSWER_STEP_BYTES, MAX_MESSAGE_BYTES), patient=False)
+
+    def patient(self) -> grpc.Channel:
+        """A channel for calls in which the server may hash a large file."""
+        return self._other(ANSWER_BYTES, patient=True)
+
+    def close(self) -> None:
+        for channel in (self.channel, *self._others.values()):
+            channel.close()
+
+    def _other(self, answer_bytes: int, *, patient: bool) -> grpc.Channel:
+        with _lock:
+            key = answer_bytes, patient
+            if key not in self._others and self._make is not None:
+                self._others[key] = self._make(answer_bytes, patient)
+            return self._others.get(key, self.channel)
+
+
+_lock = threading.Lock()  # of the further channels of all connections
 
 
 class Link:
@@ -104,7 +143,7 @@ class Link:
             with self._lock:
                 connection = self._open = self._open or made
             if connection is not made:
-                made.channel.close()
+                made.close()
         profile = self._profile
         exposed = has_secret and not connection.encrypted and not profile.is_loopback
         if exposed and profile.tls is TlsMode.AUTOMATIC:
@@ -126,7 +165,7 @@ class Link:
         with self._lock:
             connection, self._open = self._open, None
         if connection is not None:
-            connection.channel.close()
+            connection.close()
 
     def accept(self, fingerprint: str) -> None:
         """Trust from now on the certificate of that SHA-256, if the server presents it.
@@ -187,7 +226,7 @@ class Link:
             elif profile.tls is not TlsMode.PLAIN:
                 # It was judged when the channel was made, so it is another one by now.
                 made = _open(profile, self._remembered())
-                made.channel.close()
+                made.close()
                 self.doubt(made)
         except tls.NotTls:
             return _not_tls(profile)
@@ -201,7 +240,7 @@ class Link:
 
 def _open(profile: ServerProfile, known: KnownServers) -> Connection:
     if profile.tls is TlsMode.PLAIN:
-        return _plain(_target(profile))
+        return _plain(greeting.speaks(profile))
     if profile.tls is TlsMode.SYSTEM:
         return _by_authority(profile, None, "of a system authority", "system")
     if profile.tls is TlsMode.AUTHORITY:
@@ -282,15 +321,30 @@ def _by_authority(
     profile: ServerProfile, roots: bytes | None, words: str, trust: Trust
 ) -> Connection:
     credentials = grpc.ssl_channel_credentials(roots)
-    options = (*_OPTIONS, ("grpc.default_authority", profile.certificate_name or profile.address))
+    name = "grpc.default_authority", profile.certificate_name or profile.address
     target = _target(profile)
-    channel = grpc.secure_channel(target, credentials, options=options)
-    return Connection(channel, f"TLS, certificate {words}", trust, target)
+
+    def make(answer_bytes: int, patient: bool) -> grpc.Channel:
+        return grpc.secure_channel(target, credentials, (*_options(answer_bytes, patient), name))
+
+    return _connection(make, f"TLS, certificate {words}", trust, target)
 
 
 def _plain(target: str) -> Connection:
-    channel = grpc.insecure_channel(target, options=_OPTIONS)
-    return Connection(channel, "plain text", "none", target)
+    def make(answer_bytes: int, patient: bool) -> grpc.Channel:
+        return grpc.insecure_channel(target, _options(answer_bytes, patient))
+
+    return _connection(make, "plain text", "none", target)
+
+
+def _connection(
+    make: Callable[[int, bool], grpc.Channel],
+    security: str,
+    trust: Trust,
+    target: str,
+    first: str = "",
+) -> Connection:
+    return Connection(make(ANSWER_BYTES, False), security, trust, target, first, make)
 
 
 def _target(profile: ServerProfile) -> str:
@@ -301,7 +355,11 @@ def _target(profile: ServerProfile) -> str:
 def _pinned(leaf: tls.Leaf, security: tuple[str, Trust], first: str) -> Connection:
     # gRPC ignores the stock certificate's wildcard name, so the name it checks is set
     # to one the certificate has; the pinned leaf is what decides.
-    options = (*_OPTIONS, ("grpc.ssl_target_name_override", leaf.name))
+    name = "grpc.ssl_target_name_override", leaf.name
     credentials = grpc.ssl_channel_credentials(root_certificates=leaf.pem.encode())
-    channel = grpc.secure_channel(leaf.target, credentials, options=options)
-    return Connection(channel, *security, leaf.target, first)
+
+    def make(answer_bytes: int, patient: bool) -> grpc.Channel:
+        options = (*_options(answer_bytes, patient), name)
+        return grpc.secure_channel(leaf.target, credentials, options)
+
+    return _connection(make, *security, leaf.target, first)

@@ -16,17 +16,35 @@ from ..errors import (
     TlsMismatch,
     TrustError,
 )
-from ..text import said
+from ..text import Template, said
 from . import late_grpc as grpc
 from .profile import ServerProfile, TlsMode
 
-MAX_ANSWER_BYTES = 64 << 20  # to a question; a catalogue of 10,000 entries has a tenth of it
+MAX_ANSWER_BYTES = 16 << 20  # to a question; a catalogue of 10,000 entries has a tenth of it
+
+
+_REQUEST_TOO_LARGE = Template(
+    "request_too_large",
+    "The request is too large for the server at {address} ({details}): use smaller pictures.",
+)
+_EXHAUSTED = Template(
+    "server_exhausted",
+    "The server at {address} has no room for more now ({details}): try again later, and look at "
+    "its log.",
+)
 
 
 def is_unavailable(error: grpc.RpcError) -> bool:
     """Whether the connection may be dead: the next call should make a new one."""
     dead = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-    return isinstance(error, grpc.Call) and error.code() in dead
+    return isinstance(error, grpc.Call) and (error.code() in dead or _ended_whole(error))
+
+
+def _ended_whole(error: grpc.Call) -> bool:
+    """Whether the stream ended as if all were said, without a status: a proxy (HAProxy) does
+    that where the server behind it dies."""
+    details = (error.details() or "").lower()
+    return error.code() is grpc.StatusCode.UNKNOWN and "stream removed" in details
 
 
 def is_untrusted(error: grpc.RpcError) -> bool:
@@ -66,13 +84,17 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
         return SecretRejected(
             f"{at} refused us ({details or code.name}): check the shared secret in DT Server."
         )
-    if code is status.RESOURCE_EXHAUSTED and any(words in whole for words in _TOO_LONG_ANSWER):
+    if isinstance(error, grpc.Call) and _ended_whole(error):
+        return _broken(profile)
+    if code is status.RESOURCE_EXHAUSTED and _TOO_LONG_ANSWER in whole:
         return ProtocolError(
             f"{at} sent far more than an answer can hold: see what answers at that address."
         )
+    if code is status.RESOURCE_EXHAUSTED and any(words in whole for words in _TOO_LONG_REQUEST):
+        return GenerationFailed(_REQUEST_TOO_LARGE(address=profile.address, details=details))
     if code is status.RESOURCE_EXHAUSTED:
         return GenerationFailed(
-            f"{at} or this client refused a message as too large ({details}): use smaller pictures."
+            _EXHAUSTED(address=profile.address, details=details or "RESOURCE_EXHAUSTED")
         )
     if code is status.UNIMPLEMENTED:
         return ProtocolError(
@@ -93,8 +115,9 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     )
 
 
-# Which side found it too large, newer gRPC says; the limit tells it with older ones.
-_TOO_LONG_ANSWER = ("CLIENT: Received message larger", f" vs. {MAX_ANSWER_BYTES})")
+# Of the client's gRPC, which receives answers; servers use other words of requests.
+_TOO_LONG_ANSWER = "Received message larger"
+_TOO_LONG_REQUEST = ("Sent message larger", "exceeds limit", "length exceeds")
 # Of certificates; the last one is what older gRPC says.
 _NOT_TRUSTED = ("CERTIFICATE_VERIFY_FAILED", "Hostname Verification", "is not in peer certificate")
 _NO_HANDSHAKE = ("andshake failed", "HANDSHAKE_FAILURE")

@@ -17,6 +17,7 @@ from .. import folders
 from ..errors import NoAnswer, Remedy, TrustError
 from ..text import Template, verbatim
 from . import addresses
+from .greeting import SAYS_NOTHING
 from .profile import ServerProfile, TlsMode
 
 # SHA-256 of the leaf that every stock Draw Things server presents (docs/protocol.md 8.1).
@@ -230,10 +231,7 @@ def _handshake(profile: ServerProfile, context: ssl.SSLContext, name: str = "") 
         raise
     except TimeoutError:  # silence is no plain text: it hangs, or hashes a large file
         plain.close()
-        raise NoAnswer(
-            f"The server at {profile.address} takes connections but does not answer: it may be "
-            "busy or stuck; try again, and restart it if that does not help."
-        ) from None
+        raise NoAnswer(SAYS_NOTHING(address=profile.address)) from None
     except (ssl.SSLError, ConnectionError):
         plain.close()
         raise NotTls(target) from None

@@ -36,6 +36,7 @@ from ..request.message import build
 from ..request.resolved import GenerationRequest, Resolved, resolve
 from ..text import Text
 from ..wire import protobuf
+from .allowance import Allowance
 from .event_queue import AsyncEvents
 from .events import Event, Started
 from .job import Job
@@ -174,7 +175,7 @@ class Client:
             files=wanted, filesWithHash=wanted if hashes else (), sharedSecret=self._secret
         )
         timeout_s = None if hashes else FILES_TIMEOUT_S
-        reply = self._ask(protobuf.FILES_EXIST, request, timeout_s)
+        reply = self._ask(protobuf.FILES_EXIST, request, timeout_s, patient=hashes)
         if len(reply.existences) != len(wanted):
             raise ProtocolError(
                 f"The server at {self.profile.address} answered for {len(reply.existences)} "
@@ -216,7 +217,7 @@ class Client:
             self.profile,
             path,
             path.name if name is None else name,
-            connect=lambda: self._connect().channel,
+            connect=lambda: self._connect().patient(),
             greet=self.echo,
             exists=lambda wanted: self.files_exist([wanted])[0].exists,
             secret=self._secret,
@@ -255,9 +256,14 @@ class Client:
             resolved, warnings = self._checked(request)
             message = build(resolved, secret=self._secret)
             method = protobuf.GENERATE_IMAGE
-            call = self._connect().channel.unary_stream(
-                method.path,
-                request_serializer=method.serialize,
+            most_bytes = Allowance(resolved, self.profile.address).message_bytes
+            call = (
+                self._connect()
+                .for_answers(most_bytes)
+                .unary_stream(
+                    method.path,
+                    request_serializer=method.serialize,
+                )
             )
             # The job reads the messages: where gRPC does and fails, the call never ends.
             # No deadline: a queued or long generation is silent for minutes.
@@ -322,27 +328,30 @@ class Client:
         method: protobuf.Method[protobuf.Request, protobuf.Reply],
         request: protobuf.Request,
         timeout_s: float | None,
+        patient: bool = False,
     ) -> protobuf.Reply:
         """One call that changes nothing on the server, so that it may be repeated."""
         since = time.monotonic()
         for pause_s in RETRY_AFTER_S:
             try:
-                return self._ask_once(method, request, timeout_s)
+                return self._ask_once(method, request, timeout_s, patient)
             except ServerUnreachable as error:
                 waited_s = time.monotonic() - since
                 if type(error) is not ServerUnreachable or waited_s > RETRY_WITHIN_S:
                     raise
             time.sleep(pause_s)
-        return self._ask_once(method, request, timeout_s)
+        return self._ask_once(method, request, timeout_s, patient)
 
     def _ask_once(
         self,
         method: protobuf.Method[protobuf.Request, protobuf.Reply],
         request: protobuf.Request,
         timeout_s: float | None,
+        patient: bool,
     ) -> protobuf.Reply:
         connection = self._connect()
-        call = connection.channel.unary_unary(
+        channel_of_it = connection.patient() if patient else connection.channel
+        call = channel_of_it.unary_unary(
             method.path,
             request_serializer=method.serialize,
             response_deserializer=method.parse_reply,

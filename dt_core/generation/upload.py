@@ -20,9 +20,23 @@ from typing import Any, BinaryIO
 
 from ..connection import late_grpc as grpc
 from ..connection.profile import ServerProfile
-from ..errors import Cancelled, DrawThingsError, FileOnServer, NoAnswer, RequestError, UploadFailed
-from ..text import said, visible
+from ..errors import (
+    Cancelled,
+    DrawThingsError,
+    FileOnServer,
+    NoAnswer,
+    RequestError,
+    ServerUnreachable,
+    UploadFailed,
+)
+from ..text import Template, said, visible
 from ..wire import protobuf
+
+_ENDED = Template(
+    "upload_ended_there",
+    "The server at {address}, or a proxy before it, ended the upload of '{file}': see that it "
+    "runs, and try again.",
+)
 
 CHUNK_BYTES = 1 << 20
 WINDOW = 50  # chunks on their way, as the app has
@@ -267,4 +281,7 @@ class Upload:
             )
         if code is status.UNIMPLEMENTED:
             return UploadFailed(f"{at} takes no uploads: copy the file into its models folder.")
-        return self._explain(error)
+        meant = self._explain(error)
+        if isinstance(meant, Cancelled):  # not by us
+            return ServerUnreachable(_ENDED(address=self._profile.address, file=self.name))
+        return meant

@@ -15,7 +15,10 @@ UNKNOWN_ERROR = "unknown error processing request"  # also of a wrong secret and
 
 # Only "identity". gRPC itself then ends a compressed call with UNIMPLEMENTED, in words of its
 # own: the real server says "compression is not supported".
-OPTIONS = (("grpc.compression_enabled_algorithms_bitset", 1),)
+OPTIONS = (
+    ("grpc.compression_enabled_algorithms_bitset", 1),
+    ("grpc.http2.max_ping_strikes", 0),  # as many pings as a client likes, as the real one
+)
 
 _UNREADABLE = object()
 _Behaviour: TypeAlias = Callable[[Any, grpc.ServicerContext], Any]

@@ -13,12 +13,16 @@ from pathlib import Path
 
 import grpc
 import pytest
+from drawthings.dt_core.connection import channel
 from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
-from drawthings.dt_core.errors import ServerError
+from drawthings.dt_core.errors import ServerError, ServerUnreachable
 from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.generation.fleet import Run
+from drawthings.dt_core.generation.upload import CHUNK_BYTES, UploadPhase
 from drawthings.dt_core.request.resolved import GenerationRequest
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.simulator.faults import Fault, Script
 
 ROOT = Path(__file__).resolve().parents[2]
 HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/bin") or (
@@ -125,6 +129,65 @@ def test_three_servers_share_the_work_and_one_that_is_killed_loses_no_picture(
     assert max(lengths) == 1, "no server had two requests at once"
     assert 1 <= len(told) <= 6  # those that were under way, each with a sentence
     assert all(str(error) for error in told)
+
+
+def test_a_server_that_dies_behind_it_is_a_broken_connection_and_another_goes_on(
+    tmp_path: Path,
+) -> None:
+    dying = [Simulator(faults=Script((Fault.of("drop", at=3, times=0),))) for _ in range(3)]
+    with Simulator() as other:
+        try:
+            with haproxy(dying, tmp_path) as address:
+                proxied = Client(ServerProfile(address, TlsMode.PLAIN))
+                with pytest.raises(ServerUnreachable, match="broke"):
+                    list(proxied.generate(request(1)))
+                beside = Client(ServerProfile(other.address))
+                run = Run([proxied, beside], [request(seed) for seed in (2, 3)])
+                for _ in run:
+                    pass
+        finally:
+            for server in dying:
+                server.stop()
+    assert [answer.complete for answer in run.answers] == [True, True]
+    assert sorted(seeds(other, "done")) == [2, 3]
+
+
+def test_an_upload_whose_server_dies_is_a_broken_connection(tmp_path: Path) -> None:
+    file = tmp_path / "large.ckpt"
+    file.write_bytes(bytes(4 * CHUNK_BYTES))
+    three = [Simulator() for _ in range(3)]
+
+    def leave(phase: UploadPhase, done: int, total: int) -> None:
+        if phase is UploadPhase.SENDING and done == CHUNK_BYTES:
+            three[0].stop()
+
+    try:
+        with haproxy(three, tmp_path) as address:
+            upload = Client(ServerProfile(address, TlsMode.PLAIN)).upload(file)
+            with pytest.raises(ServerUnreachable):
+                upload.run(leave)
+    finally:
+        for server in three:
+            server.stop()
+
+
+def test_pings_pass_while_a_generation_is_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One in each second in place of one in 45; HAProxy itself answers them."""
+    monkeypatch.setattr(channel, "KEEPALIVE_S", 1)
+    monkeypatch.setattr(channel, "PING_ANSWER_S", 2)
+    silent = Script((Fault.of("stall", at=2, seconds=6.0, times=0),))
+    three = [Simulator(faults=silent) for _ in range(3)]
+    try:
+        with haproxy(three, tmp_path) as address:
+            job = Client(ServerProfile(address, TlsMode.PLAIN)).generate(request(1))
+            for _ in job:
+                pass
+    finally:
+        for server in three:
+            server.stop()
+    assert len(job.images) == 1
 
 
 def test_questions_do_not_wait_behind_generations(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import socket
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from drawthings.dt_core import folders as places
 from drawthings.dt_core.connection import addresses, keepalive, tls
@@ -28,6 +30,8 @@ from drawthings.dt_core.errors import (
     TrustError,
 )
 from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
@@ -362,6 +366,37 @@ def test_silence_is_not_taken_for_plain_text(
             with pytest.raises(NoAnswer, match="takes connections but does not answer"):
                 Client(profile, secret="hush-hush", known=known).echo()
             known.remember(profile.address, "ab" * 32)
+
+
+def test_a_plain_server_that_says_nothing_is_told_as_that_within_15_s() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = Client(ServerProfile(f"127.0.0.1:{silent.getsockname()[1]}", TlsMode.PLAIN))
+        since = time.monotonic()
+        with pytest.raises(NoAnswer, match="takes connections but does not answer"):
+            list(client.generate(GenerationRequest(Configuration(model="m.ckpt"))))
+        assert time.monotonic() - since < 15
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        ("CLIENT: Sent message larger than max (2000 vs. 1000)", "smaller pictures"),
+        ("Payload length exceeds limit (2000 > 1000)", "smaller pictures"),
+        ("CLIENT: Received message larger than max (2000 vs. 1000)", "than an answer can hold"),
+        ("too many calls", "try again later"),
+    ],
+)
+def test_smaller_pictures_are_advised_only_where_pictures_are_too_large(
+    details: str, words: str
+) -> None:
+    def refuse(request: Any, context: grpc.ServicerContext) -> Any:
+        context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
+
+    with serving(ScriptedServer(echo=refuse)) as server:
+        with pytest.raises(ServerError) as refused:
+            Client(ServerProfile(server.address, TlsMode.PLAIN)).echo()
+    assert words in str(refused.value)
+    assert ("smaller" in str(refused.value)) is ("smaller" in words)
 
 
 def test_a_question_is_asked_again_while_a_server_is_just_starting() -> None:

@@ -153,7 +153,7 @@ FAILURES = [
         for picture in (0, 2)
         for code, error, words, step in (
             ("INTERNAL", GenerationFailed, "because", "its log"),
-            ("RESOURCE_EXHAUSTED", GenerationFailed, "because", "smaller pictures"),
+            ("RESOURCE_EXHAUSTED", GenerationFailed, "because", "try again later"),
             ("UNAVAILABLE", ServerUnreachable, "because", "try again"),
             ("CANCELLED", ServerUnreachable, "ended the generation", "generate again"),
             ("DEADLINE_EXCEEDED", NoAnswer, "in time", "try again"),
@@ -302,12 +302,9 @@ def test_a_queued_generation_waits_without_a_deadline(server: Simulator, client:
 
 
 def test_a_dead_peer_is_noticed(monkeypatch: pytest.MonkeyPatch, server: Simulator) -> None:
-    """With a keepalive of a second in place of some minutes."""
-    names = ("keepalive_time_ms", "keepalive_timeout_ms", "http2.ping_timeout_ms")
-    quick = {f"grpc.{name}": 1000 for name in names}
-    options = tuple((name, quick.get(name, value)) for name, value in channel._OPTIONS)
-    assert set(quick) <= {name for name, _ in options}
-    monkeypatch.setattr(channel, "_OPTIONS", options)
+    """With a keepalive of a second in place of 45."""
+    monkeypatch.setattr(channel, "KEEPALIVE_S", 1)
+    monkeypatch.setattr(channel, "PING_ANSWER_S", 1)
     outcome = run(server, Client(ServerProfile(server.address), secret=SECRET), of("freeze", at=3))
     assert isinstance(outcome.error, ServerUnreachable)
     assert "answers no more" in str(outcome.error)
@@ -326,10 +323,22 @@ def test_after_a_dead_peer_was_given_up_the_next_generation_does_not_wait_for_it
     assert time.monotonic() - again < 5
 
 
-def test_pings_come_no_more_often_than_servers_allow() -> None:
-    options = dict(channel._OPTIONS)
-    assert options["grpc.keepalive_time_ms"] >= 5 * 60 * 1000
+def test_a_dead_peer_is_noticed_within_two_minutes_and_a_generation_is_never_sent_again() -> None:
+    options = dict(channel._options(channel.ANSWER_BYTES, patient=False))
+    assert 30_000 <= options["grpc.keepalive_time_ms"] <= 60_000
+    assert options["grpc.keepalive_time_ms"] + options["grpc.http2.ping_timeout_ms"] <= 120_000
     assert options["grpc.enable_retries"] == 0
+
+
+def test_pings_during_a_silent_generation_cost_nothing(
+    monkeypatch: pytest.MonkeyPatch, server: Simulator
+) -> None:
+    """A ping in each second: a server of gRPC's own manners would have ended it at the third."""
+    monkeypatch.setattr(channel, "KEEPALIVE_S", 1)
+    impatient = Client(ServerProfile(server.address), secret=SECRET)
+    script(server).add(of("stall", at=3, seconds=6.0))
+    job = impatient.generate(REQUEST)
+    assert count(job) == FRAMES
 
 
 def test_questions_are_repeated_and_in_the_end_the_error_is_told(

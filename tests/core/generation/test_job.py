@@ -200,7 +200,7 @@ def test_a_torn_picture_is_a_tensor_error_and_the_server_is_told() -> None:
     [
         (grpc.StatusCode.INTERNAL, GenerationFailed, "secret"),
         (grpc.StatusCode.INVALID_ARGUMENT, RequestError, "refused"),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, GenerationFailed, "smaller"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, GenerationFailed, "try again later"),
         (grpc.StatusCode.UNAVAILABLE, ServerUnreachable, "Draw Things server"),
         (grpc.StatusCode.ABORTED, GenerationFailed, "ABORTED"),
     ],
