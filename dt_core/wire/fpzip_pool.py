@@ -1,8 +1,9 @@
-"""fpzip decoding in child processes, a few of them, started when needed.
+"""fpzip in child processes, a few of them, started when needed.
 
-fpzip's C code kills its process on a damaged stream and holds the interpreter lock
-(docs/protocol.md 3.4), so neither happens here. This module knows processes and shared
-memory. What a tensor is, it does not know: `tensor` checks sizes before it asks.
+fpzip's C code kills its process on a damaged stream, may do so on values that do not shrink,
+and holds the interpreter lock (docs/protocol.md 3.4), so none of that happens here. This module
+knows processes and shared memory. What a tensor is, it does not know: `tensor` checks sizes
+before it asks.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ import contextlib
 import importlib.util
 import json
 import math
-import mmap
 import os
-import secrets
+import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 
 from ..errors import Remedy, TensorError
 from ..text import Template
+from .shared_block import SharedBlock, remove_leftovers
 
 _WORKERS_DIE = Template(
     "fpzip_workers_die",
@@ -48,11 +48,6 @@ _UNUSABLE = Template(
     "fpzip_unusable_here",
     "The picture is fpzip-compressed and fpzip cannot be used ({why}).",
 )
-_NO_ROOM = Template(
-    "no_room_for_picture",
-    "There is no room for a picture of {size} MiB in shared memory or the temporary folder "
-    "({why}); free some space.",
-)
 _NO_WORKER = Template(
     "fpzip_no_worker",
     "No process could be started to decompress the picture ({error}); start the server with "
@@ -64,11 +59,17 @@ __all__ = [
     "Pool",
     "at_once",
     "decode_payload",
+    "encode_values",
     "process_ids",
     "shutdown",
     "warm_up",
 ]
 
+
+_NOT_COMPRESSED = Template(
+    "fpzip_not_compressed", "The values could not be compressed ({why}): send them uncompressed."
+)
+_CRASHED = "fpzip crashed on it or never ended"
 
 # More children than this only compete for memory bandwidth with the program that uses us.
 MAX_WORKERS = 4
@@ -82,64 +83,23 @@ TIMEOUT_PER_MILLION_VALUES_S = 5.0
 SLACK_BYTES = 4096  # zeros behind a payload: fpzip reads past the end of a damaged one
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 _WORKER = Path(__file__).with_name("fpzip_worker.py")
+
+
+# Of killed processes, on Windows of those that the task manager ends: for want of memory, too.
+_ENDED_FROM_OUTSIDE = (
+    {1} if sys.platform == "win32" else {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP}
+)
+_ENDS_WITHIN_S = 5.0
 
 
 class _WorkerLostError(Exception):
     """The child was gone before it heard of the payload; another one can do it."""
 
 
-class _SharedBlock:
-    """Memory that parent and child both map: on Windows a pagefile section,
-    elsewhere a file that soon loses its name.
-    """
-
-    def __init__(self, size_bytes: int) -> None:
-        self.size_bytes = size_bytes
-        try:
-            if sys.platform == "win32":
-                self.name = f"Local\\drawthings-{secrets.token_hex(16)}"
-                self.map = mmap.mmap(-1, size_bytes, tagname=self.name)
-            else:
-                self.name, self.map = _map_new_file(size_bytes)
-        except OSError as error:
-            raise TensorError(_NO_ROOM(size=size_bytes >> 20, why=str(error.strerror))) from error
-
-    def forget_name(self) -> None:
-        """Remove the file; the memory lives on in those who mapped it."""
-        if sys.platform != "win32":
-            Path(self.name).unlink(missing_ok=True)
-
-    def close(self) -> None:
-        self.forget_name()
-        # Where the traceback of an error still holds an array of it, it goes with that.
-        with contextlib.suppress(BufferError):
-            self.map.close()
-
-
-def _map_new_file(size_bytes: int) -> tuple[str, mmap.mmap]:
-    # Not everywhere is there a /dev/shm, and in a container there may be too little of it.
-    with contextlib.suppress(OSError):
-        return _map_file_in("/dev/shm", size_bytes)  # noqa: S108 (mkstemp makes it private)
-    return _map_file_in(tempfile.gettempdir(), size_bytes)
-
-
-def _map_file_in(folder: str, size_bytes: int) -> tuple[str, mmap.mmap]:
-    descriptor, name = tempfile.mkstemp(prefix=f"drawthings-fpzip-{os.getpid()}-", dir=folder)
-    try:
-        # Reserve it all now: writing to a mapping of a full disk would kill this process.
-        if sys.platform == "linux":
-            os.posix_fallocate(descriptor, 0, size_bytes)
-        else:
-            chunk = bytes(1 << 20)
-            for start in range(0, size_bytes, len(chunk)):
-                os.write(descriptor, chunk[: size_bytes - start])
-        return name, mmap.mmap(descriptor, size_bytes)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    finally:
-        os.close(descriptor)
+class _KilledError(Exception):
+    """Somebody ended the child at its work. Once is no reason to give up."""
 
 
 def _library_folders() -> list[str]:
@@ -181,8 +141,8 @@ class _Worker:
             **options,
         )
         self.idle_since = time.monotonic()
-        self._ready = False
-        self._block: _SharedBlock | None = None
+        self._ready = self._ended_by_us = False
+        self._block: SharedBlock | None = None
 
     def decode(
         self,
@@ -191,40 +151,55 @@ class _Worker:
         dtype: np.dtype[Any],
     ) -> NDArray[Any]:
         """The values, in the shared memory: they last until the next call."""
-        if not self._ready:
-            self._greet()
         count = math.prod(shape)
         result_bytes = count * dtype.itemsize
         start = -(-result_bytes // 64) * 64
         # Room for a payload as big as the result, so that the next picture fits as well.
-        needed = start + max(len(payload), result_bytes) + SLACK_BYTES
-        if self._block is None or self._block.size_bytes < needed:
-            self._close_block()
-            self._block = _SharedBlock(needed)
+        block = self._room(start + max(len(payload), result_bytes) + SLACK_BYTES)
         end = start + len(payload)
         # NumPy lets other threads run while it copies; a slice of a mapping does not.
-        np.copyto(np.frombuffer(self._block.map, np.uint8, len(payload), start), payload)
-        self._block.map[end : end + SLACK_BYTES] = bytes(SLACK_BYTES)
-        timeout_s = TIMEOUT_BASE_S + TIMEOUT_PER_MILLION_VALUES_S * count / 1e6
-        order = {
-            "memory": self._block.name,
-            "memory_bytes": self._block.size_bytes,
-            "payload": [start, len(payload)],
-            "count": count,
-            "dtype": dtype.name,
-            "timeout_s": timeout_s,
-        }
-        answer = self._ask(order, timeout_s)
-        self._block.forget_name()  # the child has it open
-        if "ok" not in answer:
-            raise TensorError(_complaint(answer))
-        result = np.frombuffer(self._block.map, dtype, count).reshape(shape)
+        np.copyto(np.frombuffer(block.map, np.uint8, len(payload), start), payload)
+        block.map[end : end + SLACK_BYTES] = bytes(SLACK_BYTES)
+        self._ordered({"payload": [start, len(payload)], "count": count, "dtype": dtype.name})
+        result = np.frombuffer(block.map, dtype, count).reshape(shape)
         result.flags.writeable = False
         return result
 
+    def encode(self, values: NDArray[Any], precision: int) -> bytes | None:
+        """The stream of an array of four dimensions; None for one that would grow."""
+        start = -(-values.nbytes // 64) * 64
+        block = self._room(start + values.nbytes + SLACK_BYTES)
+        np.copyto(np.frombuffer(block.map, values.dtype, values.size).reshape(values.shape), values)
+        order = {"grid": values.shape, "precision": precision, "payload": [start, values.nbytes]}
+        answer = self._ordered({**order, "count": values.size, "dtype": values.dtype.name})
+        length = int(answer["length"])
+        return bytes(block.map[start : start + length]) if length else None
+
+    def _room(self, size_bytes: int) -> SharedBlock:
+        if not self._ready:
+            self._greet()
+        if self._block is None or self._block.size_bytes < size_bytes:
+            self._close_block()
+            self._block = SharedBlock(size_bytes)
+        return self._block
+
+    def _ordered(self, order: dict[str, Any]) -> dict[str, Any]:
+        """What the child says when it has done what `order` says. Raises TensorError."""
+        assert self._block is not None  # noqa: S101
+        timeout_s = TIMEOUT_BASE_S + TIMEOUT_PER_MILLION_VALUES_S * order["count"] / 1e6
+        place = {"memory": self._block.name, "memory_bytes": self._block.size_bytes}
+        answer = self._ask({**order, **place, "timeout_s": timeout_s}, timeout_s)
+        self._block.forget_name()  # where the child died before it did that itself
+        if "ok" in answer:
+            return answer
+        if "precision" in order:
+            why = str(answer.get("failed") or answer.get("damaged") or _CRASHED)
+            raise TensorError(_NOT_COMPRESSED(why=why))
+        raise TensorError(_complaint(answer))
+
     def kill(self) -> None:
         """End the child while another thread waits for its answer; that one calls `close`."""
-        self.process.kill()
+        self._end()
         if self._block is not None:
             self._block.forget_name()
 
@@ -265,7 +240,20 @@ class _Worker:
             # The child says when it begins: dying earlier is not the picture's fault.
             if self._answer() is None:
                 raise _WorkerLostError
-            return self._answer() or {"died": True}
+            answer = self._answer()
+        if answer is None and not self._ended_by_us and self._was_killed():
+            raise _KilledError
+        return answer or {"died": True}
+
+    def _was_killed(self) -> bool:
+        """Whether somebody ended the child, who was not in trouble itself."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.process.wait(_ENDS_WITHIN_S) in _ENDED_FROM_OUTSIDE
+        return False
+
+    def _end(self) -> None:
+        self._ended_by_us = True
+        self.process.kill()
 
     def _answer(self) -> dict[str, Any] | None:
         """The child's next line; None when it died."""
@@ -279,7 +267,7 @@ class _Worker:
     @contextlib.contextmanager
     def _killed_after(self, timeout_s: float) -> Iterator[None]:
         # Reads of pipes have no timeout on Windows, so a timer ends the child instead.
-        timer = threading.Timer(timeout_s, self.process.kill)
+        timer = threading.Timer(timeout_s, self._end)
         timer.daemon = True
         timer.start()
         try:
@@ -291,7 +279,7 @@ class _Worker:
 def _complaint(answer: dict[str, Any]) -> str:
     if "failed" in answer:
         return f"The picture could not be decompressed: {answer['failed']}."
-    reason = answer.get("damaged", "fpzip crashed on it or never ended")
+    reason = answer.get("damaged", _CRASHED)
     return f"The picture's compressed data is damaged ({reason}); generate it again."
 
 
@@ -314,6 +302,7 @@ class Pool:
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
         self._reaper: threading.Thread | None = None
+        self._cleared = False
 
     def warm_up(self, count: int | None = None) -> None:
         """Start children, all by default, without waiting for them.
@@ -342,13 +331,42 @@ class Pool:
                 fpzip, memory or process to decode with.
         """
         data = memoryview(payload).cast("B")
+        try:
+            return self._done(lambda worker: worker.decode(data, shape, np.dtype(dtype)), use)
+        except _KilledError:
+            raise TensorError(_complaint({})) from None
+
+    def encode(self, values: NDArray[Any], precision: int) -> bytes | None:
+        """Encode an array of four dimensions, float32 or float64, with so many bits of
+        precision. None where the stream would be larger than the values.
+
+        Raises:
+            TensorError: it took too long, or there is no fpzip, memory or process.
+        """
+        try:
+            return self._done(
+                lambda worker: worker.encode(values, precision), lambda stream: stream
+            )
+        except _KilledError:
+            raise TensorError(_NOT_COMPRESSED(why=_CRASHED)) from None
+
+    def _done(self, work: Callable[[_Worker], _R], use: Callable[[_R], _T]) -> _T:
+        """What `use` makes of a child's work; of another one's, where a child is lost, and once
+        where one is killed."""
+        kills = 0
         with self._slots:
             for _ in range(self.size + 2):
                 worker = self._take()
                 try:
-                    result = worker.decode(data, shape, np.dtype(dtype))
+                    result = work(worker)
                 except _WorkerLostError:
                     self._discard(worker)
+                    continue
+                except _KilledError:
+                    self._discard(worker)
+                    kills += 1
+                    if kills > 1:
+                        raise
                     continue
                 except BaseException:
                     self._discard(worker)
@@ -376,6 +394,9 @@ class Pool:
             return [worker.process.pid for worker in self._all if worker.process.poll() is None]
 
     def _start(self) -> _Worker:
+        if not self._cleared:
+            self._cleared = True
+            remove_leftovers()
         try:
             worker = _Worker(self._mode)
         except OSError as error:
@@ -436,6 +457,7 @@ def at_once() -> int:
 
 _pool = Pool()
 decode_payload = _pool.decode
+encode_values = _pool.encode
 warm_up = _pool.warm_up
 process_ids = _pool.process_ids
 shutdown = _pool.shutdown

@@ -1,4 +1,4 @@
-"""The child process that decodes fpzip payloads: a plain script, run by `fpzip_pool`.
+"""The child process that runs fpzip: a plain script, run by `fpzip_pool`.
 
 It knows fpzip's C functions and the shared memory, and nothing of tensors: the parent
 has checked every size. fpzip's decoder does not know where its input ends and may kill
@@ -19,6 +19,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 # Address space: a result of 2 GiB (half floats travel as float32), its payload, both twice
@@ -145,6 +146,8 @@ class SharedMemory:
                 self._map = mmap.mmap(-1, size_bytes, tagname=name)
             else:
                 descriptor = os.open(name, os.O_RDWR)
+                # At once: a program that is killed has no time for it.
+                Path(name).unlink()
                 self._map = mmap.mmap(descriptor, size_bytes)
                 os.close(descriptor)
             self._name = name
@@ -163,6 +166,27 @@ def decode(order: dict[str, Any], memory: mmap.mmap, decoder: Decoder) -> None:
     decoder(memory, start, length, np.frombuffer(memory, order["dtype"], order["count"]))
 
 
+def encode(order: dict[str, Any], memory: mmap.mmap) -> int:
+    """Encode the values at the memory's beginning; the stream's length, 0 if it would grow.
+
+    `order` holds "grid" (four dimensions), "precision" (bits), "dtype", "count", and
+    "payload": offset and length of the room for the stream.
+    """
+    import fpzip
+    import numpy as np
+
+    values = np.frombuffer(memory, order["dtype"], order["count"]).reshape(order["grid"])
+    start, room = order["payload"]
+    try:
+        stream = fpzip.compress(values, precision=order["precision"], order="C")
+    except fpzip.FpzipWriteError:
+        return 0  # fpzip 1.2.4 has no room for what grows
+    if len(stream) > room:
+        return 0
+    memory[start : start + len(stream)] = stream
+    return len(stream)
+
+
 def serve(orders: TextIO, answers: TextIO, decoder: Decoder) -> None:
     """Answer orders until the parent closes stdin or a stream proves damaged."""
     shared = SharedMemory()
@@ -174,7 +198,11 @@ def serve(orders: TextIO, answers: TextIO, decoder: Decoder) -> None:
         print(json.dumps({"begun": True}), file=answers, flush=True)
         answer: dict[str, Any] = {"ok": True}
         try:
-            decode(order, shared.open(order["memory"], order["memory_bytes"]), decoder)
+            memory = shared.open(order["memory"], order["memory_bytes"])
+            if "precision" in order:
+                answer["length"] = encode(order, memory)
+            else:
+                decode(order, memory, decoder)
         except DamagedError as error:
             answer = {"damaged": str(error)}
         except MemoryError:

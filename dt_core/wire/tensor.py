@@ -1,7 +1,7 @@
 """Arrays to and from the tensors of the wire: header, codecs, limits (docs/protocol.md 3).
 
 Everything that a server sends is taken for hostile here: sizes are checked in unbounded
-integers before anything is allocated, and fpzip streams are decoded in a child process.
+integers before anything is allocated, and fpzip runs in a child process.
 What the numbers in a tensor mean is the business of `pixels` and `preview`.
 """
 
@@ -290,7 +290,7 @@ def encode(
 
     `codec` is what to try, and data that does not become smaller is sent raw: "zip" is
     deflate, and "fpzip" is what servers do: fpzip for floats, deflate for the rest. fpzip
-    runs in this process.
+    runs in this process for half floats only.
 
     Raises:
         TensorError: the array cannot be a tensor, or fpzip is not installed.
@@ -392,19 +392,18 @@ def _deflate(raw: memoryview) -> bytes:
 
 def _fpzip(values: NDArray[Any], datatype: Datatype) -> bytes | None:
     """The stream, or None if it would not fit in the room of the raw values."""
+    # fpzip counts its four axes from the last; more leading ones are merged.
+    shape = (1, 1, 1, *values.shape)
+    grid = values.reshape(math.prod(shape[:-3]), *shape[-3:])
+    precision = _FPZIP_PRECISION[datatype]
+    if datatype is not Datatype.F16:  # what grows far may end the process inside the library
+        return fpzip_pool.encode_values(grid, precision)
     try:
         import fpzip
     except ImportError as error:
         raise TensorError(_FPZIP_UNUSABLE(why=str(error)), remedy=Remedy.INSTALL_FPZIP) from error
-    # fpzip counts its four axes from the last; more leading ones are merged.
-    shape = (1, 1, 1, *values.shape)
-    grid = (math.prod(shape[:-3]), *shape[-3:])
-    if datatype is Datatype.F16:
-        values = values.astype(np.float32)
     try:
-        packed: bytes = fpzip.compress(
-            values.reshape(grid), precision=_FPZIP_PRECISION[datatype], order="C"
-        )
+        packed: bytes = fpzip.compress(grid.astype(np.float32), precision=precision, order="C")
     except fpzip.FpzipWriteError:
         return None  # what grows: fpzip 1.2.4 has no room for that
     return packed

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawthings.dt_core.errors import Remedy, TensorError
-from drawthings.dt_core.wire import fpzip_pool, tensor
+from drawthings.dt_core.wire import fpzip_pool, shared_block, tensor
 from drawthings.dt_core.wire.fpzip_pool import Pool
 
 ROOT = Path(__file__).parents[3]
@@ -149,34 +149,113 @@ def test_a_picture_on_which_the_child_dies_is_an_error_and_the_next_one_is_decod
     assert before not in pool.process_ids()
 
 
-@posix_only
-def test_a_child_that_is_killed_at_work_is_an_error_at_once(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    script = tmp_path / "worker.py"
-    script.write_text(
-        "import sys, time\n"
-        "print('{\"ready\": true}', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "print('{\"begun\": true}', flush=True)\n"
-        f"open({str(tmp_path / 'begun')!r}, 'w').close()\n"
-        "time.sleep(600)\n",
-        "utf-8",
+@pytest.fixture
+def killed_children(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[int], None]:
+    """The real child; called with a number, so many of them are killed at their work."""
+    ours = Path(fpzip_pool.__file__).with_name("fpzip_worker.py").read_text("utf-8")
+    begun = '        answer: dict[str, Any] = {"ok": True}\n'
+    assert ours.count(begun) == 1
+    left = tmp_path / "left"
+    die = (
+        f"        left = {str(left)!r}\n"
+        "        if os.path.exists(left) and (count := int(open(left).read())):\n"
+        "            open(left, 'w').write(str(count - 1))\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
     )
+    script = tmp_path / "killed.py"
+    script.write_text(ours.replace(begun, die + begun), "utf-8")
     monkeypatch.setattr(fpzip_pool, "_WORKER", script)
+    return lambda count: (left.write_text(str(count)), None)[1]
+
+
+@posix_only
+def test_a_child_that_is_killed_at_work_is_tried_once_more(
+    pool: Pool, killed_children: Callable[[int], None]
+) -> None:
     array = picture()
-
-    def kill() -> None:
-        until((tmp_path / "begun").exists)
-        (child,) = pool.process_ids()
-        os.kill(child, signal.SIGKILL)
-
-    with ThreadPoolExecutor(1) as threads:
-        killing = threads.submit(kill)
-        with pytest.raises(TensorError, match="fpzip crashed on it"):
-            pool.decode(payload_of(array), array.shape, "float32", np.array)
-        killing.result()
+    killed_children(1)
+    result = pool.decode(payload_of(array), array.shape, "float32", np.array)
+    assert result.tobytes() == array.tobytes()
+    killed_children(2)
+    with pytest.raises(TensorError, match="fpzip crashed on it"):
+        pool.decode(payload_of(array), array.shape, "float32", np.array)
     assert pool.process_ids() == []
+
+
+@posix_only
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_are_encoded_in_a_child_whose_end_is_not_ours(
+    killed_children: Callable[[int], None], dtype: str
+) -> None:
+    array = np.linspace(-1, 1, 48 * 48 * 3, dtype=dtype).reshape(1, 48, 48, 3)
+    killed_children(1)
+    fpzip_pool.shutdown()
+    wire = tensor.encode(array, "fpzip")
+    assert tensor.read_header(wire).codec == "fpzip"
+    assert tensor.decode(wire).tobytes() == array.tobytes()
+    killed_children(2)
+    with pytest.raises(TensorError, match="could not be compressed"):
+        tensor.encode(array, "fpzip")
+    fpzip_pool.shutdown()
+
+
+@posix_only
+def test_a_program_that_is_killed_while_it_decodes_leaves_no_shared_memory() -> None:
+    script = f"""
+        import os, signal, sys, types
+        pack = sys.modules["drawthings"] = types.ModuleType("drawthings")
+        pack.__path__ = [{str(ROOT)!r}]
+        from drawthings.dt_core.wire import fpzip_pool, tensor
+        import numpy as np
+        def killed_meanwhile(worker, order, timeout_s):
+            line = __import__("json").dumps(order).encode() + b"\\n"
+            worker.process.stdin.write(line); worker.process.stdin.flush()
+            worker._answer()
+            print(os.getpid(), flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        fpzip_pool._Worker._ask = killed_meanwhile
+        tensor.decode(tensor.encode(np.zeros((1, 512, 512, 3), np.float16), "fpzip"))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        stdout=subprocess.PIPE, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    program = int(done.stdout)
+    until(lambda: shared_files(program) == [])
+
+
+@posix_only
+def test_what_a_killed_program_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    minutes_ago = time.time() - 300
+    left, fresh, ours, other = (
+        Path(tempfile.gettempdir()) / name
+        for name in (
+            f"drawthings-fpzip-{dead.pid}-left",
+            f"drawthings-fpzip-{dead.pid}-fresh",
+            f"drawthings-fpzip-{os.getpid()}-ours",
+            "drawthings-fpzip-notes",
+        )
+    )
+    try:
+        for path in (left, fresh, ours, other):
+            path.touch()
+            if path != fresh:
+                os.utime(path, (minutes_ago, minutes_ago))
+        assert shared_block.remove_leftovers() >= 1
+        assert [path.exists() for path in (left, fresh, ours, other)] == [False, True, True, True]
+    finally:
+        for path in (left, fresh, ours, other):
+            path.unlink(missing_ok=True)
+
+
+def test_names_of_windows_are_of_this_session_and_no_files() -> None:
+    name = shared_block.section_name("ab12")
+    assert name == "Local\\drawthings-fpzip-ab12"
+    assert not shared_block.has_file(name)
+    assert shared_block.has_file("/dev/shm/drawthings-fpzip-1-x")
+    assert not shared_block.is_left(name, 1e9)
 
 
 @posix_only
@@ -364,7 +443,7 @@ def test_children_that_die_at_once_are_not_started_for_ever(
 def test_a_full_shared_memory_falls_back_to_the_temporary_folder(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = fpzip_pool._map_file_in
+    place = shared_block._map_file_in
     folders = []
 
     def full_memory(folder: str, size_bytes: int) -> object:
@@ -373,7 +452,7 @@ def test_a_full_shared_memory_falls_back_to_the_temporary_folder(
             raise OSError(28, "No space left on device")
         return place(folder, size_bytes)
 
-    monkeypatch.setattr(fpzip_pool, "_map_file_in", full_memory)
+    monkeypatch.setattr(shared_block, "_map_file_in", full_memory)
     array = picture()
     result = pool.decode(payload_of(array), array.shape, "float32", np.array)
     assert result.tobytes() == array.tobytes()
