@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from .. import preflight
 from ..generation import work
@@ -208,10 +207,3 @@ class Work(work.Work):
             picture=image.picture,
             generation=generation,
         )
-
-    def write_audio(self, path: Path) -> bool:
-        """The sound as a WAV file; whether there was any."""
-        sound = self.audio
-        if sound is not None:
-            path.write_bytes(wav_of(sound))
-        return sound is not None

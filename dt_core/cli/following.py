@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..api.media import wav_of
 from ..api.running import (
     GeneratedImage,
     GenerationDownload,
@@ -18,8 +21,13 @@ from ..api.running import (
     ServerLeft,
 )
 from ..errors import RequestError
+from ..pictures.values import Audio
+from ..text import Template
 from . import output
-from .patterns import Pattern, free
+from .patterns import Pattern, free, new_file
+
+_ELSEWHERE = Template("written_elsewhere", "{file} cannot be written ({why}): it is now {other}.")
+_NOWHERE = Template("cannot_be_written", "{file} cannot be written: {why}.")
 
 _MEGABYTE = 1_000_000
 
@@ -40,6 +48,7 @@ class Following:
         self._shares: dict[int, float] = {}  # how much of each request is done, 0 to 1
         self._warnings: list[str] = []
         self._files: list[dict[str, Any]] = []
+        output.so_far(self._all)
 
     def take(self, event: GenerationEvent) -> None:
         if isinstance(event, GenerationStarted):
@@ -81,11 +90,12 @@ class Following:
                     self._bar.close()
                     output.note(f"warning: {sentence}")
 
-    def sound_path(self) -> Path | None:
-        """Beside the first picture; None without pictures."""
-        if not self._files:
+    def save_sound(self, audio: Audio | None) -> str | None:
+        """Beside the first picture; the file's name, None without sound or pictures."""
+        if audio is None or not self._files:
             return None
-        return free(Path(self._files[0]["file"]).with_suffix(".wav"))
+        beside = free(Path(self._files[0]["file"]).with_suffix(".wav"))
+        return str(self._kept(beside, wav_of(audio)))
 
     def close(self) -> None:
         self._bar.close()
@@ -99,13 +109,6 @@ class Following:
         elif audio:
             output.line(audio)
 
-    def fail(self, sentence: str) -> None:
-        """It ended early, with the pictures that were written by then."""
-        if self._lines:
-            self._event("error", sentence=sentence, **self._all())
-        elif self._whole:
-            output.as_json({**self._all(), "error": sentence})
-
     def _all(self) -> dict[str, Any]:
         pictures = sorted(self._files, key=lambda row: int(row["index"]))
         return {"pictures": pictures, "warnings": self._warnings}
@@ -117,12 +120,7 @@ class Following:
 
     def _save(self, image: GeneratedImage) -> None:
         model = str(image.generation.settings["model"] or "")
-        path = free(self._pattern.path(model, image.seed, image.index))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(image.png())
-        except OSError as error:
-            raise RequestError(f"{path} cannot be written: {error.strerror}.") from None
+        path = self._kept(self._pattern.path(model, image.seed, image.index), image.png())
         row = {
             "file": str(path),
             "index": image.index,
@@ -136,6 +134,19 @@ class Following:
         if not (self._whole or self._lines):
             self._bar.close()
             output.line(str(path))
+
+    def _kept(self, path: Path, data: bytes) -> Path:
+        """Where the file is now: what was made must not be lost for want of room there."""
+        try:
+            return new_file(path, data)
+        except OSError as error:
+            why, failed = error.strerror or type(error).__name__, error
+        for folder in (Path.cwd(), Path.home(), Path(tempfile.gettempdir())):
+            with contextlib.suppress(OSError):
+                other = new_file(folder / path.name, data)
+                self.warn([str(_ELSEWHERE(file=str(path), why=why, other=str(other)))])
+                return other
+        raise RequestError(_NOWHERE(file=str(path), why=why)) from failed
 
     def _event(self, kind: str, **values: Any) -> None:
         if self._lines:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..api.media import as_mask, as_picture
 from ..api.running import Work
-from ..errors import DrawThingsError, RequestError
+from ..errors import RequestError
 from ..models.catalog import Catalog
 from ..preflight import Level
 from ..request.batches import Batch
@@ -21,6 +21,7 @@ from .requested_settings import Wished, named_with_weight, wished
 
 
 def run(options: argparse.Namespace) -> int:
+    output.so_far(lambda: {"pictures": [], "warnings": []})
     pattern = Pattern(options.output)
     wish = wished(options)
     work = Work(connecting.clients_of(options), lambda catalog: _batch(options, wish, catalog))
@@ -35,15 +36,11 @@ def run(options: argparse.Namespace) -> int:
         for event in running:
             for told in work.told(event):
                 follow.take(told)
-        sound = follow.sound_path()
-        heard = sound is not None and work.write_audio(sound)
-    except DrawThingsError as error:
-        follow.fail(exits.sentence_of(error))
-        raise
+        sound = follow.save_sound(work.audio)
     finally:
         running.cancel()
         follow.close()
-    follow.finish(str(sound) if heard else None)
+    follow.finish(sound)
     return exits.DONE
 
 

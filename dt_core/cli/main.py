@@ -9,7 +9,10 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import DrawThingsError
+from ..text import Template
 from . import exits, output, parser
+
+_NOT_UNDERSTOOD = Template("command_not_understood", "The command line cannot be understood.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,17 +27,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ..simulator.__main__ import main as simulate
 
         return simulate(given[1:], "drawthings simulator")
-    options = parser.parse(given)
+    output.begin(given)
     try:
-        return _run(options)
+        return _run(parser.parse(given))
+    except SystemExit as end:  # help, or a line that cannot be understood: argparse said it
+        if end.code not in {None, exits.DONE}:
+            output.fail(str(_NOT_UNDERSTOOD()))
+        raise
     except DrawThingsError as error:
-        output.note(exits.sentence_of(error))
+        sentence = exits.sentence_of(error)
+        output.note(sentence)
+        output.fail(sentence)
         return exits.code_of(error)
     except BrokenPipeError:  # such as `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.DONE
     except KeyboardInterrupt:
         output.note("Cancelled.")
+        output.fail("Cancelled.")
         return exits.INTERRUPTED
 
 

@@ -17,6 +17,38 @@ class Bar(Protocol):
     def close(self) -> None: ...
 
 
+class _Program:
+    """What a program that runs the command waits for: one last object, whatever happens."""
+
+    waits_for = ""  # json, jsonl or nothing
+    so_far: Callable[[], dict[str, Any]] = staticmethod(dict)
+
+
+_program = _Program()
+
+
+def begin(arguments: Sequence[str]) -> None:
+    """A command begins; before anything else of its line is understood."""
+    _program.waits_for, _program.so_far = "", dict
+    for kind in ("json", "jsonl"):
+        if f"--{kind}" in arguments:
+            _program.waits_for = kind
+
+
+def so_far(told: Callable[[], dict[str, Any]]) -> None:
+    """What the last object tells besides an error, should there be one."""
+    _program.so_far = told
+
+
+def fail(sentence: str) -> None:
+    """Say to a program, if one waits, that and why the command ended early."""
+    kind, _program.waits_for = _program.waits_for, ""
+    if kind == "jsonl":
+        as_json({"event": "error", "sentence": sentence, **_program.so_far()}, pretty=False)
+    elif kind == "json":
+        as_json({**_program.so_far(), "error": sentence})
+
+
 def line(text: str) -> None:
     """One line, without what could change the terminal."""
     _write(visible(text))

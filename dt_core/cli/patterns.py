@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import re
@@ -14,6 +15,7 @@ from ..errors import RequestError
 DEFAULT = "{model}_{seed}.png"
 _KNOWN = ("model", "seed", "index", "date", "time")
 _HOLE = re.compile(r"\{([^{}]*)\}")
+_BINARY = getattr(os, "O_BINARY", 0)
 _ENDINGS = (".ckpt", ".safetensors")
 
 
@@ -62,6 +64,28 @@ class Pattern:
 def free(path: Path) -> Path:
     """The path itself, or one with a number behind it: nothing is written over."""
     return next(candidate for candidate in _candidates(path) if not candidate.exists())
+
+
+def new_file(path: Path, data: bytes) -> Path:
+    """A file of that name, or one with a number behind it: whole, or not there at all.
+
+    Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for candidate in _candidates(path):
+        try:
+            descriptor = os.open(candidate, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        except FileExistsError:
+            continue
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                candidate.unlink()
+            raise
+        return candidate
+    raise FileExistsError(str(path))
 
 
 def _candidates(path: Path) -> Iterator[Path]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from commands import MODEL, Command, at_terminal, process
+from commands import MODEL, Command, at_terminal, environment, process
 from drawthings.dt_core.cli import exits
+from drawthings.dt_core.cli.following import Following
+from drawthings.dt_core.cli.patterns import Pattern
 from drawthings.dt_core.settings.choices import Sampler
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Script
@@ -406,4 +412,75 @@ def test_ctrl_c_stops_the_server_too(tmp_path: Path) -> None:
     assert answer.status == exits.INTERRUPTED
     assert record.outcome == "cancelled"
     assert "Traceback" not in answer.out
-    assert answer.out.rstrip().endswith("Cancelled.")
+    said = json.loads(answer.out.splitlines()[-1])
+    assert (said["event"], said["sentence"], said["pictures"]) == ("error", "Cancelled.", [])
+
+
+@pytest.mark.parametrize("form", ["--json", "--jsonl"])
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--server", "127.0.0.1:1"), exits.UNREACHABLE, "127.0.0.1:1"),
+        (("--steps", "many"), exits.USAGE, "cannot be understood"),
+        (("--output", "x.jpg"), exits.REFUSED, "PNG"),
+        (("-m", "nonsense"), exits.REFUSED, "nonsense"),
+    ],
+    ids=["no server", "no number", "no PNG", "no model"],
+)
+def test_a_program_always_gets_a_last_object_also_before_the_start(
+    drawthings: Command, server: Simulator, form: str, words: tuple[str, ...], status: int,
+    said: str,
+) -> None:  # fmt: skip
+    answer = drawthings("generate", "x", "-m", MODEL, *SMALL, form, *words)
+    last = json.loads(answer.out if form == "--json" else answer.out.splitlines()[-1])
+
+    assert answer.status == status
+    assert said in (last["error"] if form == "--json" else last["sentence"])
+
+
+def test_a_secret_that_is_no_text_is_told_in_a_sentence(server: Simulator) -> None:
+    answer = process("ping", "--json", DRAWTHINGS_SECRET=os.fsdecode(b"\xff\xfe"))
+
+    assert "no text" in json.loads(answer.out)[0]["sentence"]
+    assert "Traceback" not in answer.err
+
+
+_ON_A_FULL_DISK = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+from dt_core.cli.main import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no limits of file sizes")
+def test_a_full_disk_leaves_no_empty_file(tmp_path: Path) -> None:
+    with Simulator(response_compression=False) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", _ON_A_FULL_DISK, "generate", "x", "-m", MODEL, *SMALL, "--json",
+             "--server", server.address],
+            cwd=tmp_path, env=environment(TMPDIR=str(tmp_path), HOME=str(tmp_path)),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    assert done.returncode == exits.REFUSED, done.stderr
+    assert "cannot be written" in json.loads(done.stdout)["error"]
+    assert list(tmp_path.glob("*.png")) == []
+
+
+def test_a_picture_for_which_there_is_no_room_is_kept_elsewhere(
+    drawthings: Command, server: Simulator, tmp_path: Path
+) -> None:
+    """A name that this folder's disk refuses once the picture is there; others do as well."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    follow = Following(
+        argparse.Namespace(json=True, jsonl=False, quiet=True), Pattern(str(folder)), 1
+    )
+    folder.rmdir()
+    folder.touch()
+    kept = follow._kept(folder / "made.png", b"a picture")
+
+    assert kept == Path.cwd() / "made.png"
+    assert kept.read_bytes() == b"a picture"
+    assert "it is now" in follow._all()["warnings"][0]
