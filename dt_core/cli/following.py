@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..api.media import wav_of
 from ..api.running import (
     GeneratedImage,
     GenerationDownload,
@@ -21,7 +20,6 @@ from ..api.running import (
     ServerLeft,
 )
 from ..errors import RequestError
-from ..pictures.values import Audio
 from ..text import Template
 from . import output
 from .patterns import Pattern, free, new_file
@@ -90,12 +88,12 @@ class Following:
                     self._bar.close()
                     output.note(f"warning: {sentence}")
 
-    def save_sound(self, audio: Audio | None) -> str | None:
+    def save_sound(self, wav: bytes | None) -> str | None:
         """Beside the first picture; the file's name, None without sound or pictures."""
-        if audio is None or not self._files:
+        if wav is None or not self._files:
             return None
         beside = free(Path(self._files[0]["file"]).with_suffix(".wav"))
-        return str(self._kept(beside, wav_of(audio)))
+        return str(self._kept(beside, wav))
 
     def close(self) -> None:
         self._bar.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..api.media import as_mask, as_picture
+from ..api.media import as_mask, as_picture, wav_of
 from ..api.running import Work
 from ..errors import RequestError
 from ..models.catalog import Catalog
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         for event in running:
             for told in work.told(event):
                 follow.take(told)
-        sound = follow.save_sound(work.audio)
+        sound = follow.save_sound(wav_of(work.audio) if work.audio else None)
     finally:
         running.cancel()
         follow.close()

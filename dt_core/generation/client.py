@@ -30,6 +30,7 @@ from ..errors import (
     SecretRejected,
     ServerUnreachable,
 )
+from ..models import file_names
 from ..models.catalog import Catalog
 from ..pictures.stack import Stack
 from ..request.message import build
@@ -170,7 +171,7 @@ class Client:
 
         `hashes` makes the server read every file in full while it answers nobody else.
         """
-        wanted = list(names)
+        wanted = [file_names.check(name) for name in names]
         request = protobuf.FileListRequest(
             files=wanted, filesWithHash=wanted if hashes else (), sharedSecret=self._secret
         )

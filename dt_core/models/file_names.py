@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from ..errors import ModelNotFound
+from ..errors import ModelNotFound, RequestError
 from ..settings.table import UNIT_PX
 from ..text import Template
 from .catalog import Catalog
@@ -17,6 +17,18 @@ _MODEL_UNKNOWN = Template(
     "Nobody knows the model '{file}': the server does not describe it, and its file name names "
     "no family.",
 )
+
+_EMPTY = Template("file_name_empty", "A file name is empty: choose a file, or leave it out.")
+_NO_NAME = Template("file_name_impossible", "No file can be called {name}: choose another one.")
+
+
+def check(name: str) -> str:
+    """The name, if a file of a server can have it. Raises RequestError."""
+    if not name:
+        raise RequestError(_EMPTY())
+    if "\x00" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+        raise RequestError(_NO_NAME(name=ascii(name)))
+    return name
 
 
 _WEIGHTS = re.compile(r"_(q\d+p|i\d+x|bf16|f16|fp16|svd)$")

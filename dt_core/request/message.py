@@ -13,12 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import RequestError, TensorError
+from ..models import file_names
 from ..pictures import masks, pixels
 from ..pictures.values import Picture, Size
 from ..settings import flatbuffer
+from ..text import Template
 from ..wire import protobuf, tensor
 from . import frames, hints
 from .resolved import Resolved
+
+_NOT_SENT = Template(
+    "not_encoded_for_servers",
+    "A picture of the request is not encoded as servers take it, so nothing was sent. {why}",
+)
+_FORM = Template("encoded_form", "It is {codec} and has {rank} dimensions.")
+_LENGTH = Template("encoded_length", "It has {count} bytes for {size} of values.")
 
 
 def build(
@@ -31,6 +41,7 @@ def build(
     """
     request = resolved.request
     size = resolved.size
+    _check_names(resolved)
     blobs = _Blobs()
     message = protobuf.ImageGenerationRequest(
         scaleFactor=1,
@@ -42,18 +53,20 @@ def build(
         chunked=True,
     )
     if request.image is not None:
-        blobs.put(_image(resolved, request.image, size), message, "image")
+        blobs.put(_image(resolved, request.image, size), message, "image", rank=4)
         if request.mask is not None:
-            blobs.put(masks.to_codes(request.mask, request.image.size, size), message, "mask")
+            codes = masks.to_codes(request.mask, request.image.size, size)
+            blobs.put(codes, message, "mask", rank=2)
     for name, tensors in hints.gather(resolved).items():
         hint = message.hints.add(hintType=name)
         for array, weight in tensors:
-            blobs.put(array, hint.tensors.add(weight=weight), "tensor")
+            blobs.put(array, hint.tensors.add(weight=weight), "tensor", rank=4)
     if request.audio_features:
         frames.check_audio_features(resolved, request.audio_features)
         hint = message.hints.add(hintType="audio")
         for array in request.audio_features:
-            blobs.put(np.asarray(array, np.float32), hint.tensors.add(weight=1), "tensor")
+            features = np.asarray(array, np.float32)
+            blobs.put(features, hint.tensors.add(weight=1), "tensor", rank=features.ndim)
     message.contents.extend(blobs.contents())
     _describe(resolved, message.override)
     if secret:
@@ -67,10 +80,11 @@ class _Blobs:
 
     _puts: list[tuple[bytes, Any, str]] = field(default_factory=list)
 
-    def put(self, array: NDArray[Any] | bytes, message: Any, name: str) -> None:
+    def put(self, array: NDArray[Any] | bytes, message: Any, name: str, rank: int) -> None:
         """Let the field of that name in `message` stand for an array or a tensor, from
-        `contents` on."""
+        `contents` on. Raises RequestError for what a server would drop in silence."""
         data = array if isinstance(array, bytes) else tensor.encode(array)
+        check_encoded(data, rank)
         self._puts.append((data, message, name))
 
     def contents(self) -> Iterable[bytes]:
@@ -80,6 +94,35 @@ class _Blobs:
             setattr(message, name, digest)
             contents.setdefault(digest, data)
         return contents.values()
+
+
+def check_encoded(data: bytes, rank: int) -> None:
+    """Refuse a tensor that a server would drop in silence, or of which it may die: one of
+    another rank, compressed, or not as long as it says (docs/protocol.md 3.5).
+
+    Raises RequestError.
+    """
+    try:
+        header = tensor.read_header(data)
+    except TensorError as error:
+        raise RequestError(_NOT_SENT(why=error.text)) from None
+    if header.codec != "raw" or len(header.shape) != rank:
+        raise RequestError(_NOT_SENT(why=_FORM(codec=header.codec, rank=len(header.shape))))
+    if len(data) != tensor.HEADER_BYTES + header.size_bytes:
+        raise RequestError(_NOT_SENT(why=_LENGTH(count=len(data), size=header.size_bytes)))
+
+
+def _check_names(resolved: Resolved) -> None:
+    """Refuse file names that are none: a server would look for something else.
+
+    Raises RequestError.
+    """
+    settings = resolved.settings
+    for key in ("model", "refiner_model", "upscaler", "face_restoration"):
+        if name := str(settings[key] or ""):
+            file_names.check(name)
+    for row in (*resolved.loras, *settings["controls"]):
+        file_names.check(str(row.file or ""))
 
 
 def _digests(blobs: list[bytes]) -> list[bytes]:
