@@ -45,7 +45,70 @@ class Remedy(Enum):
         "Install fpzip (rms-fpzip on Python 3.14), or start the server with "
         "--no-response-compression.",
     )
-    CHOOSE_PLAIN_TEXT = Template("remedy_plain_text", "Choose plain text for this server.")
+    CHECK_ADDRESS = Template("remedy_check_address", "Check the address.")
+    CHECK_PORT = Template(
+        "remedy_check_port", "Check the port, and in the app that the protocol is gRPC."
+    )
+    START_SERVER = Template(
+        "remedy_start_server",
+        "Start the server (in the app: Settings, API Server, gRPC), and check address, port and "
+        "firewall.",
+    )
+    SEE_WHO_ANSWERS = Template("remedy_see_who_answers", "See what answers at that address.")
+    WAKE_SERVER = Template("remedy_wake_server", "Wake it, and generate again.")
+    SEE_THAT_IT_RUNS = Template(
+        "remedy_see_that_it_runs", "See that the server runs, and generate again."
+    )
+    SEE_ITS_PROXY = Template(
+        "remedy_see_its_proxy", "See that it runs, also behind a proxy, and try again."
+    )
+    UPDATE_SERVER = Template("remedy_update_server", "Update the server.")
+    TRY_AGAIN = Template("remedy_try_again", "Try again.")
+    RESTART_SERVER = Template(
+        "remedy_restart_server", "Try again, and restart the server if that does not help."
+    )
+    NAME_SERVER = Template(
+        "remedy_name_server",
+        "Give the server's address, or see that UDP port 5353 is free and the network is up.",
+    )
+    GENERATE_AGAIN = Template("remedy_generate_again", "Generate again.")
+    GENERATE_OR_UPDATE = Template(
+        "remedy_generate_or_update",
+        "Generate again; if that does not help, update the server.",
+    )
+    READ_LOG = Template("remedy_read_log", "Look at the server's log, and generate again.")
+    READ_LOG_FIRST = Template("remedy_read_log_first", "The server's log knows more.")
+    LET_IT_DOWNLOAD = Template(
+        "remedy_let_it_download",
+        "See that the server reaches the internet and has room on its disk, or copy the file "
+        "there.",
+    )
+    SMALLER_PICTURES = Template("remedy_smaller_pictures", "Use smaller or fewer pictures.")
+    CHOOSE_PLAIN_TEXT = Template(
+        "remedy_plain_text",
+        "Choose plain text for this server, or start the server with TLS.",
+    )
+    CHOOSE_ENCRYPTION = Template("remedy_choose_encryption", "Choose TLS for this server.")
+    SAY_WHY_PLAIN_TEXT = Template(
+        "remedy_say_why_plain_text",
+        "If you switched that off yourself, choose plain text for this server; if the server is "
+        "just starting, try again; otherwise somebody may be listening.",
+    )
+    ACCEPT_CERTIFICATE = Template(
+        "remedy_accept_certificate",
+        "If you changed the server or its certificate yourself, accept the new one; otherwise "
+        "somebody may be listening.",
+    )
+    PIN_CERTIFICATE = Template(
+        "remedy_pin_certificate",
+        "If you changed the server or its certificate yourself, pin the new one; otherwise "
+        "somebody may be listening.",
+    )
+    CHECK_PATH = Template("remedy_check_path", "Check the path of the file.")
+    OVERWRITE_OR_RENAME = Template(
+        "remedy_overwrite_or_rename", "Choose another name, or overwrite it."
+    )
+    GIVE_SECRET = Template("remedy_give_secret", "Give the shared secret of this server.")
     MEND_FILE = Template("remedy_mend_file", "Mend or remove {file}.")
     MAKE_WRITABLE = Template("remedy_make_writable", "Make {file} and its folder writable.")
     CLOSE_OTHERS = Template("remedy_close_others", "Try again, or end the other program.")

@@ -19,9 +19,34 @@ from ..request.parts import Control, Reference
 from ..request.resolved import GenerationRequest, resolve
 from ..settings.choices import ControlInputType
 from ..settings.configuration import Configuration
+from ..text import Template
 from .collecting import Collected, PreviewCallback, ProgressCallback
 from .generation_config import ImageGenerationConfig
 from .media import PictureLike, as_mask, as_picture
+
+_HINT_WITHOUT_KIND = Template(
+    "hint_without_kind", "A hint needs a kind such as depth, pose or shuffle."
+)
+_SCALE_FACTOR = Template(
+    "scale_factor_not_1",
+    "scale_factor must be 1, not '{scale_factor}': pictures are sent at the size of the result. "
+    "To enlarge, set upscaler and upscaler_scale_factor.",
+)
+_MASK_ALONE = Template(
+    "mask_without_picture",
+    "A mask needs the picture that it belongs to: give input_image.",
+)
+_NO_HINT = Template(
+    "no_hint",
+    "A hint must name its kind and picture: a mapping such as depth to a picture, or a list of "
+    "(kind, picture, weight).",
+)
+_OVERRIDE_KEY = Template("override_key", "metadata_override knows no '{key}': {kinds}.")
+_OVERRIDE_VALUE = Template(
+    "override_value",
+    "metadata_override['{key}'] must be a list of objects, or its JSON.",
+)
+
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -86,12 +111,9 @@ class Asked:
         Raises RequestError and SettingsError.
         """
         if scale_factor != 1:
-            raise SettingsError(
-                f"scale_factor must be 1, not {scale_factor!r}: pictures are sent at the size of "
-                "the result. To enlarge, set upscaler and upscaler_scale_factor."
-            )
+            raise SettingsError(_SCALE_FACTOR(scale_factor=scale_factor))
         if mask_image is not None and input_image is None:
-            raise RequestError("A mask needs the picture that it belongs to: give input_image.")
+            raise RequestError(_MASK_ALONE())
         read = _hints(hints)
         shuffled = [
             Reference(hint.picture, hint.weight)
@@ -222,10 +244,7 @@ def _hints(given: Hints | None) -> tuple[Hint, ...]:
             kind = pictures = None
             weight = 1.0
         if kind is None or pictures is None:
-            raise RequestError(
-                'A hint must name its kind and picture: {"depth": picture}, or a list of '
-                '("depth", picture, weight).'
-            )
+            raise RequestError(_NO_HINT())
         many = pictures if isinstance(pictures, (list, tuple)) else [pictures]
         found.extend(Hint(_kind(kind), as_picture(one), float(weight)) for one in many)
     return tuple(found)
@@ -234,7 +253,7 @@ def _hints(given: Hints | None) -> tuple[Hint, ...]:
 def _kind(name: Any) -> ControlInputType:
     kind = ControlInputType.from_label(name if isinstance(name, str) else int(name))
     if not kind:
-        raise SettingsError("A hint needs a kind such as depth, pose or shuffle.")
+        raise SettingsError(_HINT_WITHOUT_KIND())
     return kind
 
 
@@ -276,14 +295,12 @@ def described(override: Any) -> Catalog:
     for key, rows in named:
         kind = _KINDS.get(str(key).replace("_", "").lower())
         if kind is None:
-            raise SettingsError(f"metadata_override knows no {key!r}: {', '.join(_KINDS)}.")
+            raise SettingsError(_OVERRIDE_KEY(key=key, kinds=", ".join(_KINDS)))
         try:
             listed = json.loads(rows or b"[]") if isinstance(rows, (bytes, str)) else rows
         except ValueError:
             listed = None
         if not isinstance(listed, (list, tuple)):
-            raise SettingsError(
-                f"metadata_override[{key!r}] must be a list of objects, or its JSON."
-            )
+            raise SettingsError(_OVERRIDE_VALUE(key=key))
         data[kind] = [dict(row) for row in listed]
     return Catalog.from_json(data)

@@ -19,10 +19,16 @@ from ..generation.event_queue import AsyncEvents
 from ..generation.registry import Servers
 from ..models.catalog import Catalog, LoraInfo, Model
 from ..models.file_names import latent_info
+from ..text import Template
 from .arguments import Asked, DescribingClient, asked_for_files, takes
 from .media import save_images
 from .running import GenerationEvent, Work
 from .telling import in_python, warn
+
+_INSECURE = Template(
+    "insecure_with_tls",
+    "insecure means no TLS: leave out verify_ssl and ssl_cert_path.",
+)
 
 
 def profile_of(
@@ -33,7 +39,7 @@ def profile_of(
     Raises SettingsError for an address that cannot be and for arguments that contradict.
     """
     if insecure and (verify_ssl or ssl_cert_path):
-        raise SettingsError("insecure means no TLS: leave out verify_ssl and ssl_cert_path.")
+        raise SettingsError(_INSECURE())
     if server_address is None and not (insecure or verify_ssl or ssl_cert_path):
         return default_profile()
     address = server_address

@@ -18,8 +18,12 @@ from ..settings.choices import ControlInputType, ControlMode, LoraMode, Sampler,
 from ..settings.configuration import DEFAULTS, Configuration, ControlSettings
 from ..settings.fitting import fitted
 from ..settings.table import CONTROL_SETTINGS, UNIT_PX, setting
+from ..text import Template
 from .media import PictureLike, as_picture
 from .telling import warn
+
+_NOT_PX = Template("size_not_whole", "{given} must be a whole number of px, not '{value}'.")
+
 
 # Where the name in the settings table is another one.
 _NAMES = {
@@ -243,7 +247,7 @@ def _fitted(name: str, value: Any) -> Any:
 
 def _size(given: str, name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
-        raise SettingsError(f"{given} must be a whole number of px, not {value!r}.")
+        raise SettingsError(_NOT_PX(given=given, value=value))
     px = int(value)
     if name not in {"start_width", "start_height"} and 0 < px < UNIT_PX:
         return px * UNIT_PX

@@ -21,7 +21,15 @@ from ..pictures import pixels
 from ..pictures.pixels import WirePicture
 from ..pictures.previews import latent_to_rgb
 from ..pictures.values import Audio, Mask, Picture
+from ..text import Template
 from ..wire import tensor
+
+_NO_PICTURE = Template("no_picture_file", "{what} cannot be read as a picture: {why}.")
+_NOT_PICTURE_LIKE = Template(
+    "not_picture_like",
+    "A picture must be a path, the bytes of a picture file, a PIL picture or an array, not {name}.",
+)
+
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -80,15 +88,12 @@ def _opened(given: Any) -> Image:
         elif isinstance(given, (str, os.PathLike)):
             image = Image.open(given)
         else:
-            raise RequestError(
-                f"A picture must be a path, the bytes of a picture file, a PIL picture or an "
-                f"array, not {type(given).__name__}."
-            )
+            raise RequestError(_NOT_PICTURE_LIKE(name=type(given).__name__))
         return ImageOps.exif_transpose(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         what = Path(given).name if isinstance(given, (str, os.PathLike)) else "The picture"
         why = getattr(error, "strerror", None) or "it is no picture file, or a damaged one"
-        raise RequestError(f"{what} cannot be read as a picture: {why}.") from None
+        raise RequestError(_NO_PICTURE(what=what, why=why)) from None
 
 
 def png_of(picture: WirePicture, generation: Generation | None = None) -> bytes:

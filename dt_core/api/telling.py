@@ -8,15 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import CertificateChanged, DrawThingsError, SecretRejected, TlsMismatch
+from ..errors import DrawThingsError
+from . import remedies
 
 _HERE = Path(__file__).parent
-# The messages of the library name places in ComfyUI; these are the same places in a script.
-_IN_PYTHON: tuple[tuple[type[DrawThingsError], str], ...] = (
-    (TlsMismatch, "In Python: insecure=True for plain text, without it for TLS."),
-    (SecretRejected, "In Python: shared_secret=…, or the environment variable DRAWTHINGS_SECRET."),
-    (CertificateChanged, "On the command line: drawthings ping --accept {error.presented}"),
-)
 
 
 class DrawThingsWarning(UserWarning):
@@ -31,14 +26,11 @@ def warn(*sentences: str) -> None:
 
 @contextmanager
 def in_python() -> Iterator[None]:
-    """Errors that leave this block also say what to do in a script, once."""
+    """Errors that leave this block say what to do in a script."""
     try:
         yield
     except DrawThingsError as error:
-        words = next((words for kind, words in _IN_PYTHON if isinstance(error, kind)), "")
-        added = words.format(error=error)
-        if added and not str(error).endswith(added):
-            error.args = (f"{error} {added}", *error.args[1:])
+        error.args = (str(error.told(remedies.WORDS)), *error.args[1:])
         raise
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from ..errors import (
     Cancelled,
-    CertificateChanged,
     DrawThingsError,
     FileOnServer,
-    Remedy,
     RequestError,
     SecretRejected,
     ServerUnreachable,
     SettingsError,
-    TlsMismatch,
     TrustError,
 )
+from . import remedies
 
 DONE = 0
 FAILED = 1
@@ -42,14 +40,6 @@ _CODES: tuple[tuple[type[DrawThingsError], int], ...] = (
     (Cancelled, INTERRUPTED),
 )
 
-# The messages of the library name places in ComfyUI; these are the same places here.
-_HERE: tuple[tuple[type[DrawThingsError], str], ...] = (
-    (TlsMismatch, "On the command line: --tls automatic."),
-    (SecretRejected, "On the command line: set DRAWTHINGS_SECRET, or name it with --secret-name."),
-    (FileOnServer, "On the command line: --name or --overwrite."),
-)
-_NOT_TRUSTED = "On the command line: --tls tls, or --ca-file for an authority of your own."
-
 
 def code_of(error: DrawThingsError) -> int:
     return next((code for kind, code in _CODES if isinstance(error, kind)), FAILED)
@@ -57,11 +47,4 @@ def code_of(error: DrawThingsError) -> int:
 
 def sentence_of(error: DrawThingsError) -> str:
     """The error in one line, with what to do about it on the command line."""
-    text = " ".join(str(error).split())
-    if isinstance(error, CertificateChanged):
-        return f"{text} On the command line: ping --accept {error.presented}"
-    chosen_otherwise = error.remedy is Remedy.CHOOSE_TLS or "DT Server" in text
-    if type(error) is TrustError and chosen_otherwise:
-        return f"{text} {_NOT_TRUSTED}"
-    hint = next((hint for kind, hint in _HERE if isinstance(error, kind)), "")
-    return f"{text} {hint}".rstrip()
+    return str(error.told(remedies.WORDS))

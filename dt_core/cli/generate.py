@@ -14,10 +14,16 @@ from ..request.batches import Batch
 from ..request.parts import Control, Lora, Reference
 from ..request.resolved import GenerationRequest
 from ..settings.app_json import to_json
+from ..text import Template
 from . import connecting, exits, names, output
 from .following import Following
 from .patterns import Pattern
 from .requested_settings import Wished, named_with_weight, wished
+
+_NO_MODEL = Template(
+    "command_without_model",
+    "Name a model: --model, or one in --config. See: drawthings models",
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
 def _batch(options: argparse.Namespace, wish: Wished, catalog: Catalog) -> Batch:
     settings = wish.settings
     if not settings["model"]:
-        raise RequestError("Name a model: --model, or one in --config. See: drawthings models")
+        raise RequestError(_NO_MODEL())
     file = names.find("model", str(settings["model"]), catalog.models)
     settings = settings.replace(model=file)
     model = catalog.model(file)

@@ -11,7 +11,18 @@ from .. import metadata
 from ..errors import RequestError, TensorError
 from ..metadata import generation_data as written
 from ..settings.app_json import to_json
+from ..text import Template
 from . import exits, output
+
+_TOO_LARGE = Template(
+    "file_too_large",
+    "{path} is larger than {max_bytes} GiB: no picture and no tensor.",
+)
+_UNREADABLE = Template("file_unreadable", "{path} cannot be read: {strerror}.")
+_NEITHER = Template(
+    "neither_picture_nor_tensor", "{name} is neither a picture nor a tensor. {error}"
+)
+
 
 _MAX_BYTES = 1 << 30
 
@@ -20,12 +31,10 @@ def run(options: argparse.Namespace) -> int:
     path = Path(options.file)
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise RequestError(
-                f"{path} is larger than {_MAX_BYTES >> 30} GiB: no picture and no tensor."
-            )
+            raise RequestError(_TOO_LARGE(path=str(path), max_bytes=_MAX_BYTES >> 30))
         data = path.read_bytes()
     except OSError as error:
-        raise RequestError(f"{path} cannot be read: {error.strerror}.") from None
+        raise RequestError(_UNREADABLE(path=str(path), strerror=str(error.strerror))) from None
     told = _picture(data)
     if told is None:
         told = _tensor(path.name, data)
@@ -81,7 +90,7 @@ def _tensor(name: str, data: bytes) -> dict[str, Any]:
         header = tensor.read_header(data)
         values = tensor.decode(data)
     except TensorError as error:
-        raise RequestError(f"{name} is neither a picture nor a tensor. {error}") from None
+        raise RequestError(_NEITHER(name=name, error=str(error))) from None
     finite = values[np.isfinite(values)] if values.dtype.kind == "f" else values
     return {
         "kind": "tensor",

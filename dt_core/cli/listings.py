@@ -7,17 +7,21 @@ from typing import Any
 
 from ..errors import RequestError
 from ..models.families import family
+from ..text import Template
 from . import connecting, exits, output
+
+_LISTS_NOTHING = Template(
+    "command_lists_nothing",
+    "The server at {address} does not list what it has: start it with --model-browser (in the "
+    "app: switch model browsing on).",
+)
 
 
 def run(options: argparse.Namespace) -> int:
     client = connecting.clients_of(options)[0]
     catalog = client.echo()
     if not catalog.browsable:
-        raise RequestError(
-            f"The server at {client.profile.address} does not list what it has: start it with "
-            "--model-browser (in the app: switch model browsing on)."
-        )
+        raise RequestError(_LISTS_NOTHING(address=client.profile.address))
     words = [word.lower() for word in options.search]
     rows = [_row(options.command, entry) for entry in getattr(catalog, options.command)]
     rows = [row for row in rows if _fits(row, words)]

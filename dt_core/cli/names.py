@@ -9,7 +9,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..errors import ModelNotFound, RequestError
+from ..text import Template
 from . import output
+
+_NOT_CHOSEN = Template("nothing_chosen_at_prompt", "No {what} was chosen: nothing was sent.")
+
 
 _SHOWN = 6
 
@@ -72,4 +76,4 @@ def _asked(what: str, given: str, close: Sequence[Named]) -> str:
     answer = sys.stdin.readline().strip()
     if answer.isdigit() and 1 <= int(answer) <= len(close):
         return close[int(answer) - 1].file
-    raise RequestError(f"No {what} was chosen: nothing was sent.")
+    raise RequestError(_NOT_CHOSEN(what=what))

@@ -11,6 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import RequestError
+from ..text import Template
+
+_NO_PLACEHOLDER = Template(
+    "output_placeholder", "--output knows no placeholder '{unknown}': there are {known}."
+)
+_NOT_PNG = Template("output_not_png", "--output '{text}': pictures are PNG files.")
+_NO_FOLDER = Template("output_no_folder", "{folder} cannot be written to: {there} is no folder.")
+_NO_PERMISSION = Template(
+    "output_no_permission", "{folder} cannot be written to: there is no permission."
+)
+
 
 DEFAULT = "{model}_{seed}.png"
 _KNOWN = ("model", "seed", "index", "date", "time")
@@ -32,10 +43,10 @@ class Pattern:
         unknown = [hole for hole in _HOLE.findall(self.text) if hole not in _KNOWN]
         if unknown:
             known = " ".join(f"{{{name}}}" for name in _KNOWN)
-            raise RequestError(f"--output knows no {{{unknown[0]}}}: there are {known}.")
+            raise RequestError(_NO_PLACEHOLDER(unknown=unknown[0], known=known))
         ending = Path(_HOLE.sub("", self.text)).suffix.lower()
         if ending in {".jpg", ".jpeg", ".webp", ".gif", ".tif", ".tiff", ".bmp"}:
-            raise RequestError(f"--output {text!r}: pictures are PNG files.")
+            raise RequestError(_NOT_PNG(text=text))
         self._now = dt.datetime.now().astimezone()
 
     def check(self, model: str, seed: int) -> None:
@@ -43,9 +54,9 @@ class Pattern:
         folder = self.path(model, seed, 0).parent
         there = next((each for each in (folder, *folder.parents) if each.exists()), folder)
         if not there.is_dir():
-            raise RequestError(f"{folder} cannot be written to: {there} is no folder.")
+            raise RequestError(_NO_FOLDER(folder=str(folder), there=str(there)))
         if not os.access(there, os.W_OK):
-            raise RequestError(f"{folder} cannot be written to: there is no permission.")
+            raise RequestError(_NO_PERMISSION(folder=str(folder)))
 
     def path(self, model: str, seed: int, index: int) -> Path:
         """The file for a picture, `index` from 0; `free` makes it one that is not there."""

@@ -15,13 +15,23 @@ from ..connection.profile import ServerProfile, TlsMode
 from ..errors import (
     DrawThingsError,
     NoAnswer,
+    Remedy,
     SecretRejected,
     ServerUnreachable,
     TlsMismatch,
     TrustError,
 )
 from ..generation.client import Client
+from ..text import Template
 from . import connecting, exits, output
+
+_SPEAKS_TLS = Template(
+    "server_speaks_tls", "The server at {address} speaks TLS, and plain text is asked for."
+)
+_SOMETHING_ELSE = Template(
+    "something_else_listens",
+    "Something listens at {address}, but it does not speak the protocol of Draw Things.",
+)
 
 CONNECT_TIMEOUT_S = 3.0
 
@@ -95,12 +105,11 @@ def _greeted(profile: ServerProfile, *, is_named: bool) -> Client:
     except ServerUnreachable:
         if profile.tls is TlsMode.PLAIN and _speaks_tls(profile):
             raise TlsMismatch(
-                f"The server at {profile.address} speaks TLS, and plain text is asked for."
+                _SPEAKS_TLS(address=profile.address), remedy=Remedy.CHOOSE_ENCRYPTION
             ) from None
         if _is_taken(profile):
             raise ServerUnreachable(
-                f"Something listens at {profile.address}, but it does not speak the protocol of "
-                "Draw Things: check the port, and in the app that the protocol is gRPC."
+                _SOMETHING_ELSE(address=profile.address), remedy=Remedy.CHECK_PORT
             ) from None
         raise
     return client

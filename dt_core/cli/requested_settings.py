@@ -16,8 +16,23 @@ from ..settings.choices import Sampler
 from ..settings.configuration import Configuration, checked
 from ..settings.fitting import fitted
 from ..settings.table import SETTINGS, Kind, setting
+from ..text import Template
 from . import output
 from .parser import SIZE
+
+_NO_VALUE = Template("set_no_value", "--set {name}: '{value}' is no value of {label}.")
+_NOT_BY_SET = Template(
+    "not_by_set",
+    "--set {name} cannot be: use --lora, --control or --config.",
+)
+_NO_CONFIG = Template(
+    "no_config",
+    "--config {path} is neither the app's JSON nor a picture that tells how it was made.",
+)
+_NO_ASSIGNMENT = Template("set_no_assignment", "--set '{text}' must be like shift=3.0.")
+_NO_SIZE = Template("no_size", "--size '{size}' must be like 1024x768.")
+_CONFIG_UNREADABLE = Template("config_unreadable", "--config {path} cannot be read: {strerror}.")
+
 
 _RANDOM = (None, seeds.RANDOM)
 _DIRECT = {
@@ -53,7 +68,7 @@ def wished(options: argparse.Namespace) -> Wished:
     if options.size is not None:
         match = SIZE.fullmatch(options.size.strip())
         if match is None:
-            raise SettingsError(f"--size {options.size!r} must be like 1024x768.")
+            raise SettingsError(_NO_SIZE(size=options.size))
         for number, name in enumerate(("start_width", "start_height"), 1):
             side = f"The {setting(name).label.lower()} of --size"
             found[name] = checked(setting(name), int(match[number]), side)
@@ -83,7 +98,7 @@ def _config(path: str) -> metadata.Generation:
     try:
         data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
-        raise RequestError(f"--config {path} cannot be read: {error.strerror}.") from None
+        raise RequestError(_CONFIG_UNREADABLE(path=path, strerror=str(error.strerror))) from None
     made = metadata.read(data)
     if made is not None:
         return made
@@ -94,19 +109,17 @@ def _config(path: str) -> metadata.Generation:
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
-        raise SettingsError(
-            f"--config {path} is neither the app's JSON nor a picture that tells how it was made."
-        )
+        raise SettingsError(_NO_CONFIG(path=path))
     return written.from_json(parsed)
 
 
 def _assigned(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise SettingsError(f"--set {text!r} must be like shift=3.0.")
+        raise SettingsError(_NO_ASSIGNMENT(text=text))
     name, value = name.strip(), value.strip()
     row = next((row for row in SETTINGS if row.json_key == name), None) or setting(name)
-    wrong = SettingsError(f"--set {name}: {value!r} is no value of {row.label}.")
+    wrong = SettingsError(_NO_VALUE(name=name, value=value, label=row.label))
     try:
         if row.choices is not None:
             return row.name, row.choices.from_label(value)
@@ -122,4 +135,4 @@ def _assigned(text: str) -> tuple[str, Any]:
             return row.name, int(value)
     except ValueError:
         raise wrong from None
-    raise SettingsError(f"--set {name} cannot be: use --lora, --control or --config.")
+    raise SettingsError(_NOT_BY_SET(name=name))

@@ -11,10 +11,18 @@ import socket
 from typing import Any, cast
 from urllib.parse import quote
 
-from ..errors import ServerUnreachable
+from ..errors import Remedy, ServerUnreachable
+from ..text import Template, Text, verbatim
 from .profile import ServerProfile
 
 CONNECT_TIMEOUT_S = 5.0
+
+_NO_MACHINE = Template(
+    "no_machine_of_that_name", "There is no machine named '{host}' on the network."
+)
+_NO_SERVER = Template("no_server_there", "No Draw Things server at {address} ({reason}).")
+_NOBODY_LISTENS = Template("nothing_listens_there", "nothing listens there")
+_SILENCE = Template("no_answer_there", "no answer")
 
 _Place = tuple[socket.AddressFamily, tuple[Any, ...]]
 
@@ -69,16 +77,13 @@ def _look_up(profile: ServerProfile) -> list[_Place]:
 def _unreachable(profile: ServerProfile, error: Exception) -> ServerUnreachable:
     """One sentence for a connection that could not be made."""
     if isinstance(error, (socket.gaierror, UnicodeError)):
-        return ServerUnreachable(
-            f"There is no machine named {profile.host!r} on the network: check the address."
-        )
+        return ServerUnreachable(_NO_MACHINE(host=profile.host), remedy=Remedy.CHECK_ADDRESS)
     if isinstance(error, ConnectionRefusedError):
-        reason = "nothing listens there"
+        reason: Text = _NOBODY_LISTENS()
     elif isinstance(error, TimeoutError):
-        reason = "no answer"
+        reason = _SILENCE()
     else:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = verbatim(getattr(error, "strerror", None) or type(error).__name__)
     return ServerUnreachable(
-        f"No Draw Things server at {profile.address} ({reason}): start the server "
-        "(in the app: Settings, API Server, gRPC), and check address, port and firewall."
+        _NO_SERVER(address=profile.address, reason=reason), remedy=Remedy.START_SERVER
     )

@@ -16,14 +16,47 @@ from typing import Any, Literal
 from ..errors import (
     CertificateChanged,
     DrawThingsError,
+    Remedy,
     TlsMismatch,
     TrustError,
 )
+from ..text import Template, Text
 from . import addresses, failures, greeting, tls
 from . import late_grpc as grpc
 from .failures import MAX_ANSWER_BYTES
 from .known_servers import KnownServers
 from .profile import ServerProfile, TlsMode
+
+_READABLE = Template(
+    "secret_would_be_readable",
+    "The server at {address} does not use TLS, so the shared secret would travel readable.",
+)
+_SPOKE_TLS = Template(
+    "spoke_tls_before", "The server at {address} spoke TLS before and now does not."
+)
+_NOT_PINNED = Template(
+    "certificate_not_pinned",
+    "The certificate of {address} is not the pinned one: pinned is {expected}, presented is "
+    "{presented}.",
+)
+_NOT_REMEMBERED = Template(
+    "certificate_not_remembered",
+    "The certificate of {address} is not the remembered one: remembered is {expected}, "
+    "presented is {presented}.",
+)
+_NOT_ACCEPTED = Template(
+    "certificate_not_accepted",
+    "The certificate of {address} is not the accepted one: accepted is {expected}, presented "
+    "is {presented}.",
+)
+_NO_FILE = Template(
+    "authority_file_unreadable", "The authority's file '{file}' cannot be read ({reason})."
+)
+_NO_PEM = Template(
+    "authority_file_without_certificate",
+    "The authority's file '{file}' holds no certificate in PEM form: it begins with "
+    "-----BEGIN CERTIFICATE-----.",
+)
 
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
 _OF_QUESTIONS = {
@@ -147,11 +180,7 @@ class Link:
         profile = self._profile
         exposed = has_secret and not connection.encrypted and not profile.is_loopback
         if exposed and profile.tls is TlsMode.AUTOMATIC:
-            raise TrustError(
-                f"The server at {profile.address} does not use TLS, so the shared secret would "
-                'travel readable: choose "plain text" in DT Server to allow that, or start the '
-                "server with TLS."
-            )
+            raise TrustError(_READABLE(address=profile.address), remedy=Remedy.CHOOSE_PLAIN_TEXT)
         return connection
 
     def forget(self) -> None:
@@ -176,7 +205,7 @@ class Link:
         try:
             leaf = tls.fetch_leaf(self._profile)
         except tls.NotTls:
-            raise _not_tls(self._profile) from None
+            raise failures.not_tls(self._profile) from None
         if leaf.fingerprint != fingerprint:
             raise _changed(self._profile, fingerprint, leaf.fingerprint, "accepted")
         self._remembered().remember(self._profile.trust_name, fingerprint)
@@ -206,15 +235,20 @@ class Link:
                 self._open = None
         self._remembered().part(self._profile.trust_name, doubted.first)
 
-    def explain(self, error: grpc.RpcError) -> DrawThingsError:
-        """The error of ours for a failed call. A server that did not answer is looked at anew."""
+    def explain(
+        self, error: grpc.RpcError, known: failures.Known = failures.NOTHING
+    ) -> DrawThingsError:
+        """The error of ours for a failed call, of which so much is known beside.
+
+        A server that did not answer is looked at anew.
+        """
         if failures.is_unavailable(error):
             self.forget()
             if failures.is_untrusted(error) or failures.is_no_handshake(error):
                 why = self._why_untrusted()
                 if why is not None:
                     return why
-        return failures.explain(error, self._profile)
+        return failures.explain(error, self._profile, known)
 
     def _why_untrusted(self) -> DrawThingsError | None:
         """Look at the server's certificate again, for gRPC does not tell what is wrong with it."""
@@ -229,7 +263,7 @@ class Link:
                 made.close()
                 self.doubt(made)
         except tls.NotTls:
-            return _not_tls(profile)
+            return failures.not_tls(profile)
         except DrawThingsError as why:
             return why
         return None
@@ -250,12 +284,10 @@ def _open(profile: ServerProfile, known: KnownServers) -> Connection:
         leaf = tls.fetch_leaf(profile)
     except tls.NotTls as answer:
         if profile.tls is not TlsMode.AUTOMATIC or profile.fingerprint:
-            raise _not_tls(profile) from None
+            raise failures.not_tls(profile) from None
         if known.is_met(profile.trust_name):
             raise TlsMismatch(
-                f"The server at {profile.address} spoke TLS before and now does not: if you "
-                'switched that off yourself, choose "plain text" in DT Server; if it is just '
-                "starting, try again; otherwise somebody may be listening."
+                _SPOKE_TLS(address=profile.address), remedy=Remedy.SAY_WHY_PLAIN_TEXT
             ) from None
         return _plain(answer.target)
     security, trust, first = _judge(profile, leaf, known)
@@ -282,38 +314,32 @@ def _judge(profile: ServerProfile, leaf: tls.Leaf, known: KnownServers) -> tuple
 def _changed(
     profile: ServerProfile, expected: str, presented: str, kind: str
 ) -> CertificateChanged:
-    where = "put the new one into the fingerprint field of DT Server"
-    if kind != "pinned":
-        where = f"accept it in the Draw Things tab of the sidebar, or {where}"
     return CertificateChanged(
-        f"The certificate of {profile.address} is not the {kind} one: {kind} is {expected}, "
-        f"presented is {presented}. If you changed the server or its certificate yourself, "
-        f"{where}; otherwise somebody may be listening.",
+        _other_than(kind, profile.address, expected, presented),
         expected,
         presented,
+        remedy=Remedy.PIN_CERTIFICATE if kind == "pinned" else Remedy.ACCEPT_CERTIFICATE,
     )
 
 
-def _not_tls(profile: ServerProfile) -> TlsMismatch:
-    return TlsMismatch(
-        f"The server at {profile.address} does not speak TLS: choose "
-        '"plain text" in DT Server, or start the server without --no-tls.'
-    )
+def _other_than(kind: str, address: str, expected: str, presented: str) -> Text:
+    if kind == "pinned":
+        return _NOT_PINNED(address=address, expected=expected, presented=presented)
+    if kind == "accepted":
+        return _NOT_ACCEPTED(address=address, expected=expected, presented=presented)
+    return _NOT_REMEMBERED(address=address, expected=expected, presented=presented)
 
 
 def _read_roots(ca_file: str) -> bytes:
     try:
         pem = Path(ca_file).expanduser().read_bytes()
     except OSError as error:
+        reason = error.strerror or type(error).__name__
         raise TrustError(
-            f"The authority's file {Path(ca_file).name!r} cannot be read ({error.strerror}): "
-            "check its path."
+            _NO_FILE(file=Path(ca_file).name, reason=reason), remedy=Remedy.CHECK_PATH
         ) from None
     if b"-----BEGIN CERTIFICATE-----" not in pem:
-        raise TrustError(
-            f"The authority's file {Path(ca_file).name!r} holds no certificate in PEM form: "
-            "it begins with -----BEGIN CERTIFICATE-----."
-        )
+        raise TrustError(_NO_PEM(file=Path(ca_file).name))
     return pem
 
 

@@ -17,12 +17,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from ..errors import ServerUnreachable
+from ..errors import Remedy, ServerUnreachable
+from ..text import Template
 from .profile import ServerProfile, TlsMode
 
 GROUP, PORT = "224.0.0.251", 5353
 SERVICE = "_dt-grpc._tcp.local"
 LINUX_PAUSE_S = 65.0  # their announcements come once a minute
+
+_NO_NETWORK = Template("no_local_network", "The local network cannot be listened to ({reason}).")
 
 _A, _PTR, _TXT, _AAAA, _SRV = 1, 12, 16, 28, 33
 _MAX_RECORDS, _MAX_JUMPS, _MAX_NAME = 256, 32, 255
@@ -193,10 +196,8 @@ def discover(
     try:
         heard = (listen or _multicast)()
     except OSError as error:
-        raise ServerUnreachable(
-            f"The local network cannot be listened to ({error.strerror}): name the server's "
-            "address, or see that UDP port 5353 is free and the network is up."
-        ) from None
+        reason = error.strerror or type(error).__name__
+        raise ServerUnreachable(_NO_NETWORK(reason=reason), remedy=Remedy.NAME_SERVER) from None
     listener, seen = Listener(), set()
     start = time.monotonic()
     asked = list(_ASK_AGAIN_S)

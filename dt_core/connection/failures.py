@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import (
@@ -10,6 +11,7 @@ from ..errors import (
     GenerationFailed,
     NoAnswer,
     ProtocolError,
+    Remedy,
     RequestError,
     SecretRejected,
     ServerUnreachable,
@@ -18,20 +20,97 @@ from ..errors import (
 )
 from ..text import Template, said
 from . import late_grpc as grpc
+from . import tls
 from .profile import ServerProfile, TlsMode
+
+_ENDED = Template("call_ended_there", "The server at {address} ended the call: it was cancelled.")
+_LATE = Template(
+    "no_answer_in_time",
+    "The server at {address} did not answer in time: it may be busy with another picture.",
+)
+_REFUSED = Template("request_refused_there", "The server at {address} refused the request: {words}")
+_REFUSED_US = Template("server_refused_us", "The server at {address} refused us ({words}).")
+_TOO_MUCH = Template(
+    "answer_too_long", "The server at {address} sent far more than an answer can hold."
+)
+_TOO_LARGE = Template(
+    "message_too_large",
+    "The server at {address} or this client refused a message as too large ({words}).",
+)
+_EXHAUSTED = Template(
+    "server_exhausted", "The server at {address} is at a limit of its own ({words})."
+)
+_NOT_OURS = Template(
+    "no_draw_things_server",
+    "The server at {address} is not a Draw Things server, or an old one ({words}).",
+)
+_FAILED = Template("server_failed", "The server at {address} failed ({words}).")
+_ONE_OF_FOUR = Template(
+    "server_failed_likely",
+    "The server at {address} failed ({words}): most likely {likely}, but the same is said of "
+    "{others}.",
+)
+_BAD_SECRET = Template("cause_secret", "the shared secret is wrong")
+_OR_SECRET = Template("or_secret", "a wrong shared secret")
+_BAD_DOWNLOAD = Template("cause_download", "it could not download a file that it lacks")
+_OR_DOWNLOAD = Template("or_download", "a failed download")
+_BAD_GENERATOR = Template(
+    "cause_generator", "what generates there failed, itself or a server that it forwards to"
+)
+_OR_GENERATOR = Template("or_generator", "a failed bridge to another server")
+_OR_REQUEST = Template("or_request", "a request that its version cannot read")
+_UNREADABLE = Template(
+    "message_unreadable",
+    "The server at {address} sent a message that cannot be read: it is of another version, or "
+    "something in between damages what passes.",
+)
+_BROKE = Template(
+    "connection_broke",
+    "The connection to {address} broke: the server may have crashed, restarted or gone to sleep.",
+)
+_BROKE_PLAIN = Template(
+    "plain_connection_broke",
+    "The connection to {address} broke: the server may have crashed, restarted or gone to sleep, "
+    "or it wants TLS while plain text is chosen for it.",
+)
+_NO_TLS = Template("server_without_tls", "The server at {address} does not speak TLS.")
+_NOBODY = Template("no_server", "No Draw Things server at {address}.")
+_GONE = Template(
+    "server_gone",
+    "The server at {address} answers no more: it is asleep or off, or the network in between is "
+    "gone.",
+)
+_NOT_NOW = Template(
+    "no_calls_now", "The Draw Things server at {address} cannot take calls now ({words})."
+)
+_FOREIGN = Template(
+    "certificate_of_another_authority_or_name",
+    "The certificate of {address} is not signed by the authority in '{file}' or is for another "
+    "name.",
+)
+_OTHER_NOW = Template(
+    "certificate_changed_meanwhile",
+    "The server at {address} changed its certificate in between.",
+)
 
 MAX_ANSWER_BYTES = 16 << 20  # to a question; a catalogue of 10,000 entries has a tenth of it
 
 
-_REQUEST_TOO_LARGE = Template(
-    "request_too_large",
-    "The request is too large for the server at {address} ({details}): use smaller pictures.",
-)
-_EXHAUSTED = Template(
-    "server_exhausted",
-    "The server at {address} has no room for more now ({details}): try again later, and look at "
-    "its log.",
-)
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a call that failed, beside its status.
+
+    `secret_is_right` is what Echo said of the same secret, None where it was not asked or did
+    not answer. `downloads` says that the server was fetching a file or lacks the model;
+    `pictures` that the call carried some.
+    """
+
+    secret_is_right: bool | None = None
+    downloads: bool = False
+    pictures: bool = False
+
+
+NOTHING = Known()
 
 
 def is_unavailable(error: grpc.RpcError) -> bool:
@@ -59,7 +138,9 @@ def is_no_handshake(error: grpc.RpcError) -> bool:
     return any(words in details for words in _NO_HANDSHAKE)
 
 
-def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
+def explain(
+    error: grpc.RpcError, profile: ServerProfile, known: Known = NOTHING
+) -> DrawThingsError:
     """The error of ours for a failed call: the one table of gRPC statuses.
 
     Where the server's certificate is not trusted any more, only the profile's own reason
@@ -67,54 +148,38 @@ def explain(error: grpc.RpcError, profile: ServerProfile) -> DrawThingsError:
     """
     code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
     whole = (error.details() if isinstance(error, grpc.Call) else None) or ""
-    details = said(whole)
-    at = f"The server at {profile.address}"
+    details, address = said(whole), profile.address
+    words = details or code.name
     status = grpc.StatusCode
     if code is status.CANCELLED:
-        return Cancelled(f"{at} ended the call: it was cancelled.")
+        return Cancelled(_ENDED(address=address))
     if code is status.UNAVAILABLE:
         return _unavailable(profile, whole)
     if code is status.DEADLINE_EXCEEDED:
-        return NoAnswer(
-            f"{at} did not answer in time: it may be busy with another picture; try again."
-        )
+        return NoAnswer(_LATE(address=address), remedy=Remedy.TRY_AGAIN)
     if code is status.INVALID_ARGUMENT:
-        return RequestError(f"{at} refused the request: {details}")
+        return RequestError(_REFUSED(address=address, words=words))
     if code in {status.UNAUTHENTICATED, status.PERMISSION_DENIED}:
-        return SecretRejected(
-            f"{at} refused us ({details or code.name}): check the shared secret in DT Server."
-        )
+        return SecretRejected(_REFUSED_US(address=address, words=words), remedy=Remedy.GIVE_SECRET)
     if isinstance(error, grpc.Call) and _ended_whole(error):
         return _broken(profile)
-    if code is status.RESOURCE_EXHAUSTED and _TOO_LONG_ANSWER in whole:
-        return ProtocolError(
-            f"{at} sent far more than an answer can hold: see what answers at that address."
-        )
-    if code is status.RESOURCE_EXHAUSTED and any(words in whole for words in _TOO_LONG_REQUEST):
-        return GenerationFailed(_REQUEST_TOO_LARGE(address=profile.address, details=details))
     if code is status.RESOURCE_EXHAUSTED:
-        return GenerationFailed(
-            _EXHAUSTED(address=profile.address, details=details or "RESOURCE_EXHAUSTED")
-        )
+        return _exhausted(address, whole, known)
     if code is status.UNIMPLEMENTED:
-        return ProtocolError(
-            f"{at} is not a Draw Things server, or an old one ({details}): update it."
-        )
+        return ProtocolError(_NOT_OURS(address=address, words=words), remedy=Remedy.UPDATE_SERVER)
     if code is status.INTERNAL and "deserializing response" in details:
         return unreadable(profile)
     if code is status.INTERNAL and "RST_STREAM" in details:
         return _broken(profile)
-    if code is status.INTERNAL:
-        return GenerationFailed(
-            f"{at} failed ({details or 'internal error'}): a wrong shared secret, a failed "
-            "download and a failed bridge all look like this; its log knows more."
-        )
-    return GenerationFailed(
-        f"{at} failed ({code.name}{f': {details}' if details else ''}): look at its log, and "
-        "generate again."
-    )
+    if code is status.INTERNAL and _ONE_TEXT in details:
+        return _one_of_four(address, words, known)
+    if details and code is not status.INTERNAL:
+        words = f"{code.name}: {details}"
+    return GenerationFailed(_FAILED(address=address, words=words), remedy=Remedy.READ_LOG)
 
 
+# What the server says of every error that its code throws (docs/protocol.md 5.6).
+_ONE_TEXT = "unknown error processing request"
 # Of the client's gRPC, which receives answers; servers use other words of requests.
 _TOO_LONG_ANSWER = "Received message larger"
 _TOO_LONG_REQUEST = ("Sent message larger", "exceeds limit", "length exceeds")
@@ -130,29 +195,54 @@ _NOT_THERE = ("failed to connect", "connection refused", "dns", "name resolution
 
 def unreadable(profile: ServerProfile) -> ProtocolError:
     """What it means that a message is no message of the protocol."""
-    return ProtocolError(
-        f"The server at {profile.address} sent a message that cannot be read: it is of another "
-        "version, or something in between damages what passes. Generate again; if that does not "
-        "help, update the server."
+    return ProtocolError(_UNREADABLE(address=profile.address), remedy=Remedy.GENERATE_OR_UPDATE)
+
+
+def not_tls(profile: ServerProfile) -> TlsMismatch:
+    """What it means that a server answers in plain text where TLS was chosen."""
+    return TlsMismatch(_NO_TLS(address=profile.address), remedy=Remedy.CHOOSE_PLAIN_TEXT)
+
+
+def _exhausted(address: str, whole: str, known: Known) -> DrawThingsError:
+    if _TOO_LONG_ANSWER in whole:
+        return ProtocolError(_TOO_MUCH(address=address), remedy=Remedy.SEE_WHO_ANSWERS)
+    words = said(whole) or grpc.StatusCode.RESOURCE_EXHAUSTED.name
+    if not any(limit in whole for limit in _TOO_LONG_REQUEST):
+        return GenerationFailed(_EXHAUSTED(address=address, words=words), remedy=Remedy.READ_LOG)
+    remedy = Remedy.SMALLER_PICTURES if known.pictures else Remedy.READ_LOG_FIRST
+    return GenerationFailed(_TOO_LARGE(address=address, words=words), remedy=remedy)
+
+
+def _one_of_four(address: str, words: str, known: Known) -> GenerationFailed:
+    """The likely one first, then what else has that text. A secret that Echo took is none."""
+    if known.downloads:
+        likely, remedy = _BAD_DOWNLOAD(), Remedy.LET_IT_DOWNLOAD
+        others = [_OR_GENERATOR(), _OR_REQUEST()]
+    elif known.secret_is_right:
+        likely, remedy = _BAD_GENERATOR(), Remedy.READ_LOG
+        others = [_OR_DOWNLOAD(), _OR_REQUEST()]
+    else:
+        likely, remedy = _BAD_SECRET(), Remedy.GIVE_SECRET
+        others = [_OR_DOWNLOAD(), _OR_GENERATOR(), _OR_REQUEST()]
+    if known.downloads and known.secret_is_right is None:
+        others = [_OR_SECRET(), *others]
+    return GenerationFailed(
+        _ONE_OF_FOUR(address=address, words=words, likely=likely, others=others), remedy=remedy
     )
 
 
 def _broken(profile: ServerProfile) -> ServerUnreachable:
-    why = "the server may have crashed, restarted or gone to sleep"
-    if profile.tls is TlsMode.PLAIN:
-        why += ", or it wants TLS while plain text is chosen in DT Server"
+    at = profile.address
     return ServerUnreachable(
-        f"The connection to {profile.address} broke: {why}. See that it runs, and generate again."
+        _BROKE_PLAIN(address=at) if profile.tls is TlsMode.PLAIN else _BROKE(address=at),
+        remedy=Remedy.SEE_THAT_IT_RUNS,
     )
 
 
 def _unavailable(profile: ServerProfile, whole: str) -> DrawThingsError:
-    details, lower = said(whole), whole.lower()
+    lower, address = whole.lower(), profile.address
     if "WRONG_VERSION_NUMBER" in whole:
-        return TlsMismatch(
-            f"The server at {profile.address} does not speak TLS: choose "
-            '"plain text" or "automatic" in DT Server.'
-        )
+        return not_tls(profile)
     if any(words in whole for words in _NOT_TRUSTED):
         return _untrusted(profile)
     never_there = "failed to connect" in lower  # of which a server that wants TLS is one kind
@@ -160,33 +250,18 @@ def _unavailable(profile: ServerProfile, whole: str) -> DrawThingsError:
     if any(words in lower for words in _BROKEN) and not silent:
         return _broken(profile)
     if any(words in lower for words in _NOT_THERE):
-        return ServerUnreachable(
-            f"No Draw Things server at {profile.address}: start the server (in the app: Settings, "
-            "API Server, gRPC), and check address, port and firewall."
-        )
+        return ServerUnreachable(_NOBODY(address=address), remedy=Remedy.START_SERVER)
     if silent:
-        return ServerUnreachable(
-            f"The server at {profile.address} answers no more: it is asleep or off, or the network "
-            "in between is gone. Wake it, and generate again."
-        )
-    return ServerUnreachable(
-        f"The Draw Things server at {profile.address} cannot take calls now "
-        f"({details or 'unavailable'}): see that it runs, also behind a proxy, and try again."
-    )
+        return ServerUnreachable(_GONE(address=address), remedy=Remedy.WAKE_SERVER)
+    words = said(whole) or grpc.StatusCode.UNAVAILABLE.name
+    return ServerUnreachable(_NOT_NOW(address=address, words=words), remedy=Remedy.SEE_ITS_PROXY)
 
 
 def _untrusted(profile: ServerProfile) -> DrawThingsError:
+    address = profile.address
     if profile.tls is TlsMode.SYSTEM:
-        return TrustError(
-            f"The certificate of {profile.address} is not trusted by this system's "
-            'authorities: choose "TLS" in DT Server, for the stock certificate or a pinned one.'
-        )
+        return tls.not_of_the_system(profile)
     if profile.tls is TlsMode.AUTHORITY:
-        return TrustError(
-            f"The certificate of {profile.address} is not signed by the authority in "
-            f"{Path(profile.ca_file).name!r} or is for another name: check the file and the "
-            "address."
-        )
-    return ServerUnreachable(
-        f"The server at {profile.address} changed its certificate in between: try again."
-    )
+        file = Path(profile.ca_file).name
+        return TrustError(_FOREIGN(address=address, file=file), remedy=Remedy.CHECK_CERTIFICATE)
+    return ServerUnreachable(_OTHER_NOW(address=address), remedy=Remedy.TRY_AGAIN)

@@ -5,15 +5,14 @@ gRPC waits 20 s for that, and then says no more than that it could not connect.
 
 from __future__ import annotations
 
-from ..errors import NoAnswer
+from ..errors import NoAnswer, Remedy
 from ..text import Template
 from . import addresses
 from .profile import ServerProfile
 
 SAYS_NOTHING = Template(
     "server_says_nothing",
-    "The server at {address} takes connections but does not answer: it may be busy or stuck; try "
-    "again, and restart it if that does not help.",
+    "The server at {address} takes connections but does not answer: it may be busy or stuck.",
 )
 
 # The client's preface and its empty SETTINGS frame (RFC 9113, 3.4).
@@ -31,7 +30,9 @@ def speaks(profile: ServerProfile) -> str:
             connection.sendall(_PREFACE)
             connection.recv(1)
         except TimeoutError:
-            raise NoAnswer(SAYS_NOTHING(address=profile.address)) from None
+            raise NoAnswer(
+                SAYS_NOTHING(address=profile.address), remedy=Remedy.RESTART_SERVER
+            ) from None
         except OSError:  # it breaks off: gRPC says why
             pass
     return target

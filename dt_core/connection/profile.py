@@ -32,6 +32,14 @@ _NO_ADDRESS = Template(
 )
 _NO_PORT = Template("no_server_port", "The port of '{address}' must be 1 to 65535.")
 
+_NO_FINGERPRINT = Template(
+    "no_certificate_fingerprint",
+    "A certificate fingerprint is a SHA-256: 64 hexadecimal digits, with or without colons.",
+)
+_NO_CA_FILE = Template(
+    "no_authority_file", '"{mode}" needs the PEM file of the authority: name it.'
+)
+
 _PORT = r"(?::(?P<port>[0-9]{1,9}))?"
 _BRACKETED = re.compile(r"\[(?P<host>[^\[\]\s]+)\]" + _PORT)
 _PLAIN = re.compile(r"(?P<host>[^\[\]\s:/@]+)" + _PORT)
@@ -103,15 +111,10 @@ class ServerProfile:
         object.__setattr__(self, "others", tuple(spelled))
         fingerprint = self.fingerprint.replace(":", "").replace(" ", "").lower()
         if fingerprint and not re.fullmatch("[0-9a-f]{64}", fingerprint):
-            raise SettingsError(
-                "A certificate fingerprint is a SHA-256: 64 hexadecimal digits, "
-                "with or without colons."
-            )
+            raise SettingsError(_NO_FINGERPRINT())
         object.__setattr__(self, "fingerprint", fingerprint)
         if self.tls is TlsMode.AUTHORITY and not self.ca_file:
-            raise SettingsError(
-                f'"{TlsMode.AUTHORITY.value}" needs the authority\'s PEM file: name it.'
-            )
+            raise SettingsError(_NO_CA_FILE(mode=TlsMode.AUTHORITY.value))
 
     @property
     def addresses(self) -> tuple[str, ...]:

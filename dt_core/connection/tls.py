@@ -152,6 +152,11 @@ def verify(profile: ServerProfile, roots: bytes | None) -> None:
     _check_key(profile, der or b"")
 
 
+def not_of_the_system(profile: ServerProfile) -> TrustError:
+    """What it means that no authority of this system signed the certificate."""
+    return TrustError(_FOREIGN(address=profile.address), remedy=Remedy.CHOOSE_TLS)
+
+
 def _check_key(profile: ServerProfile, der: bytes) -> None:
     if der and not any(key in der for key in _KNOWN_KEYS):
         kind = next((name for name, key in _OTHER_KEYS.items() if key in der), "?")
@@ -167,7 +172,7 @@ def _unverified(profile: ServerProfile, error: ssl.SSLCertVerificationError) -> 
     if error.verify_code in {_HOST_MISMATCH, _IP_MISMATCH}:
         return TrustError(_FOR_ANOTHER(address=address), remedy=Remedy.CHECK_CERTIFICATE)
     if profile.tls is TlsMode.SYSTEM:
-        return TrustError(_FOREIGN(address=address), remedy=Remedy.CHOOSE_TLS)
+        return not_of_the_system(profile)
     if profile.tls is TlsMode.AUTHORITY:
         file = Path(profile.ca_file).name
         return TrustError(
@@ -231,7 +236,9 @@ def _handshake(profile: ServerProfile, context: ssl.SSLContext, name: str = "") 
         raise
     except TimeoutError:  # silence is no plain text: it hangs, or hashes a large file
         plain.close()
-        raise NoAnswer(SAYS_NOTHING(address=profile.address)) from None
+        raise NoAnswer(
+            SAYS_NOTHING(address=profile.address), remedy=Remedy.RESTART_SERVER
+        ) from None
     except (ssl.SSLError, ConnectionError):
         plain.close()
         raise NotTls(target) from None

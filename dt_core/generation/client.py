@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import preflight
-from ..connection import channel, keepalive
+from ..connection import channel, failures, keepalive
 from ..connection import late_grpc as grpc
 from ..connection.known_servers import KnownServers
 from ..connection.profile import ServerProfile, default_profile
@@ -27,6 +27,7 @@ from ..errors import (
     ModelNotFound,
     NoAnswer,
     ProtocolError,
+    Remedy,
     SecretRejected,
     ServerUnreachable,
 )
@@ -35,7 +36,7 @@ from ..models.catalog import Catalog
 from ..pictures.stack import Stack
 from ..request.message import build
 from ..request.resolved import GenerationRequest, Resolved, resolve
-from ..text import Text
+from ..text import Template, Text
 from ..wire import protobuf
 from .allowance import Allowance
 from .event_queue import AsyncEvents
@@ -43,6 +44,27 @@ from .events import Event, Started
 from .job import Job
 from .registry import Servers
 from .upload import Upload
+
+_NO_MODEL = Template(
+    "no_such_model", "The server at {address} has no model '{file}'. It has: {models}."
+)
+_OTHER_COUNT = Template(
+    "answer_for_other_files",
+    "The server at {address} answered for {existences} files instead of {wanted}.",
+)
+_NO_MODEL_HERE = Template(
+    "no_such_model_unlisted",
+    "The server at {address} has no model '{file}'. It does not list what it has: check the file "
+    "name, or start it with --model-browser (in the app: switch model browsing on).",
+)
+
+
+_WRONG_SECRET = Template(
+    "secret_wrong", "The server at {address} wants a shared secret, and ours is wrong."
+)
+_NO_SECRET = Template(
+    "secret_missing", "The server at {address} wants a shared secret, and none is given."
+)
 
 ECHO_TIMEOUT_S = 10.0
 FILES_TIMEOUT_S = 30.0
@@ -141,10 +163,10 @@ class Client:
         reply = self._ask(protobuf.ECHO, request, timeout_s)
         if reply.sharedSecretMissing:
             self.server.link.doubt()
-            given = "is wrong" if self._secret else "is missing"
+            address = self.profile.address
             raise SecretRejected(
-                f"The server at {self.profile.address} wants a shared secret, and ours {given}: "
-                "store it and name it in DT Server."
+                _WRONG_SECRET(address=address) if self._secret else _NO_SECRET(address=address),
+                remedy=Remedy.GIVE_SECRET,
             )
         catalog = Catalog.from_reply(reply)
         self.server.link.believe()
@@ -179,8 +201,11 @@ class Client:
         reply = self._ask(protobuf.FILES_EXIST, request, timeout_s, patient=hashes)
         if len(reply.existences) != len(wanted):
             raise ProtocolError(
-                f"The server at {self.profile.address} answered for {len(reply.existences)} "
-                f"files instead of {len(wanted)}."
+                _OTHER_COUNT(
+                    address=self.profile.address,
+                    existences=len(reply.existences),
+                    wanted=len(wanted),
+                )
             )
         digests = [*reply.hashes, *[b""] * len(wanted)]
         return tuple(
@@ -271,28 +296,38 @@ class Client:
             started = Started(resolved, tuple(map(str, warnings)), warnings)
             return started, lambda: call(message)
 
-        job = Job(prepare, self.profile, self._explained, room)
+        def explained(error: grpc.RpcError, downloads: bool) -> DrawThingsError:
+            return self._explained(error, request, downloads)
+
+        job = Job(prepare, self.profile, explained, room)
         self.server.runs(job)
         return job
 
-    def _explained(self, error: grpc.RpcError) -> DrawThingsError:
-        """What it means that a generation failed."""
-        meant = self.server.link.explain(error)
+    def _explained(
+        self, error: grpc.RpcError, request: GenerationRequest, downloads: bool
+    ) -> DrawThingsError:
+        """What it means that a generation failed; `downloads`: the server was fetching a file."""
+        link, pictures = self.server.link, request.image is not None or bool(request.references)
+        meant = link.explain(error, failures.Known(pictures=pictures))
         if isinstance(meant, Cancelled):
             # Whoever stops because nothing came may have waited on a dead connection: the
             # next generation gets another one.
-            self.server.link.forget()
+            link.forget()
             return meant
         self.server.doubt()
-        if type(meant) is GenerationFailed:
-            # A wrong secret looks like any other failure (docs/protocol.md 5.6); Echo tells.
-            try:
-                self._greet(SECRET_TIMEOUT_S)
-            except SecretRejected as rejected:
-                return rejected
-            except DrawThingsError:
-                return meant
-        return meant
+        if type(meant) is not GenerationFailed:
+            return meant
+        # A wrong secret looks like any other failure (docs/protocol.md 5.6); Echo tells.
+        is_right: bool | None = None
+        try:
+            catalog = self._greet(SECRET_TIMEOUT_S)
+            is_right = True
+            downloads = downloads or (catalog.browsable and not catalog.has(request.model))
+        except SecretRejected as rejected:
+            return rejected
+        except DrawThingsError:
+            pass
+        return link.explain(error, failures.Known(is_right, downloads, pictures))
 
     def _find_model(self, request: GenerationRequest, resolved: Resolved) -> Resolved:
         """Make sure of a model that the catalogue does not describe: the server would
@@ -306,18 +341,13 @@ class Client:
         if catalog is None or not catalog.browsable:
             if self.files_exist([file])[0].exists:
                 return resolved
-            raise ModelNotFound(
-                f"The server at {self.profile.address} has no model {file!r}. It does not list "
-                "what it has: check the file name, or start it with --model-browser (in the "
-                "app: switch model browsing on)."
-            )
+            raise ModelNotFound(_NO_MODEL_HERE(address=self.profile.address, file=file))
         available = tuple(sorted(model.file for model in catalog.models))
         close = difflib.get_close_matches(file, available, n=3)
         ordered = [*close, *(name for name in available if name not in close)]
         shown = ", ".join(ordered[:MODELS_SHOWN]) + (", …" if len(ordered) > MODELS_SHOWN else "")
         raise ModelNotFound(
-            f"The server at {self.profile.address} has no model {file!r}. "
-            f"It has: {shown or 'none'}.",
+            _NO_MODEL(address=self.profile.address, file=file, models=shown or "none"),
             available,
         )
 

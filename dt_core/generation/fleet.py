@@ -27,7 +27,7 @@ from ..request.resolved import GenerationRequest
 from .client import Client
 from .event_queue import EventQueue
 from .events import AudioReceived, Event, ImageReceived, optional_bytes
-from .job import Job
+from .job import CANCELLED, Job
 
 MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next
 
@@ -112,7 +112,7 @@ class Run(EventQueue[RunEvent]):
         """End all calls now; safe from any thread and more than once. Ends in Cancelled."""
         with self._state:
             self._cancelled = True
-            self._error = self._error or Cancelled("The generation was cancelled.")
+            self._error = self._error or Cancelled(CANCELLED())
             jobs = list(self._jobs.values())
             self._state.notify_all()
         for job in jobs:

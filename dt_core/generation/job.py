@@ -27,10 +27,26 @@ from .events import (
     ImageReceived,
     Lost,
     Noticed,
+    Progress,
+    RemoteDownload,
     Started,
     optional_bytes,
 )
 from .reading import Reader
+
+_ENDED_THERE = Template(
+    "generation_ended_there",
+    "The server at {address} ended the generation: it stops, or somebody cancelled it there. See "
+    "that it runs, and generate again.",
+)
+CANCELLED = Template("generation_cancelled", "The generation was cancelled.")
+_NO_PICTURE = Template(
+    "finished_without_picture",
+    "The server at {address} finished without a picture: the generation failed there (a NaN in "
+    "the model, a combination it does not support) or was cancelled in the app. Try another "
+    "sampler, size or model, and look at its log.",
+)
+
 
 _SOUND_NOT_A_NUMBER = Template(
     "sound_values_no_numbers",
@@ -47,14 +63,14 @@ class Job(EventQueue[Event]):
     `images` and `audio` hold what has arrived whole so far, also after an error.
     `prepare` runs in the job's thread; it checks the request and gives the first event
     and a function that starts the call. Pictures of one size go into `room`. `explained`
-    says what a failed call means.
+    says what a failed call means, given whether the server was fetching a file.
     """
 
     def __init__(
         self,
         prepare: Callable[[], tuple[Started, Callable[[], Any]]],
         profile: ServerProfile,
-        explained: Callable[[grpc.RpcError], DrawThingsError],
+        explained: Callable[[grpc.RpcError, bool], DrawThingsError],
         room: Stack | None = None,
     ) -> None:
         super().__init__()
@@ -67,6 +83,7 @@ class Job(EventQueue[Event]):
         self._delivery = Delivery(self._arrived, self._stop_call, fpzip_pool.at_once() + 1)
         self._call: Any = None
         self._cancelled = False
+        self._downloads = False
         self._lost: list[TensorError] = []
         self._state = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="drawthings-job", daemon=True)
@@ -94,6 +111,8 @@ class Job(EventQueue[Event]):
         if isinstance(event, Lost):
             self._lost.append(event.error)
             return
+        if isinstance(event, (RemoteDownload, Progress)):
+            self._downloads = isinstance(event, RemoteDownload)
         if isinstance(event, ImageReceived):
             self.images.append(event)
         elif isinstance(event, AudioReceived):
@@ -113,22 +132,19 @@ class Job(EventQueue[Event]):
             self.end()
 
     def _meaning(self, error: grpc.RpcError) -> DrawThingsError:
-        meant = self._explained(error)
+        meant = self._explained(error, self._downloads)
         if self._cancelled:
-            return Cancelled("The generation was cancelled.")
+            return Cancelled(CANCELLED())
         if not isinstance(meant, Cancelled):
             return meant
-        return ServerUnreachable(
-            f"The server at {self._profile.address} ended the generation: it stops, or somebody "
-            "cancelled it there. See that it runs, and generate again."
-        )
+        return ServerUnreachable(_ENDED_THERE(address=self._profile.address))
 
     def _read(self) -> None:
         first, start = self._prepare()
         self.put(first)
         with self._state:
             if self._cancelled:
-                raise Cancelled("The generation was cancelled.")
+                raise Cancelled(CANCELLED())
             call = self._call = start()
         del start  # and with it the request's pictures
         fpzip_pool.warm_up()  # while the server works
@@ -150,13 +166,8 @@ class Job(EventQueue[Event]):
             raise
         delivery.finish()
         if self._cancelled:
-            raise Cancelled("The generation was cancelled.")
+            raise Cancelled(CANCELLED())
         if self._lost:
             raise self._lost[0]
         if not self.images:
-            raise NoImages(
-                f"The server at {self._profile.address} finished without a picture: the "
-                "generation failed there (a NaN in the model, a combination it does not "
-                "support) or was cancelled in the app. Try another sampler, size or model, "
-                "and look at its log."
-            )
+            raise NoImages(_NO_PICTURE(address=self._profile.address))

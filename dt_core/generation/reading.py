@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..connection.failures import unreadable
 from ..connection.profile import ServerProfile
-from ..errors import ProtocolError, TensorError
+from ..errors import ProtocolError, Remedy, TensorError
 from ..pictures import pixels
 from ..pictures.stack import Place, Stack
 from ..text import Filling, Template
@@ -31,6 +31,16 @@ from .events import (
     RemoteDownload,
     Stage,
 )
+
+_UNUSABLE = {
+    "a picture": Template(
+        "picture_unusable", "A picture from the server at {address} cannot be used. {why}"
+    ),
+    "the sound": Template(
+        "sound_unusable", "The sound from the server at {address} cannot be used. {why}"
+    ),
+}
+
 
 _ENDLESS = Template(
     "tensor_without_end",
@@ -275,9 +285,8 @@ def _naming_it(what: str, profile: ServerProfile) -> Iterator[None]:
 
 
 def _named(what: str, profile: ServerProfile, error: TensorError) -> TensorError:
-    then = "" if "again" in str(error) else " Generate again."
-    whose = f"{what.capitalize()} from the server at {profile.address}"
-    return TensorError(f"{whose} cannot be used. {error}{then}")
+    unusable = _UNUSABLE[what](address=profile.address, why=error.text)
+    return TensorError(unusable, remedy=error.remedy or Remedy.GENERATE_AGAIN)
 
 
 def _image(

@@ -25,6 +25,7 @@ from ..errors import (
     DrawThingsError,
     FileOnServer,
     NoAnswer,
+    Remedy,
     RequestError,
     ServerUnreachable,
     UploadFailed,
@@ -34,9 +35,62 @@ from ..wire import protobuf
 
 _ENDED = Template(
     "upload_ended_there",
-    "The server at {address}, or a proxy before it, ended the upload of '{file}': see that it "
-    "runs, and try again.",
+    "The server at {address}, or a proxy before it, ended the upload of '{file}'.",
 )
+_BAD_NAME = Template(
+    "upload_bad_name",
+    "'{name}' cannot be the name of a model file: use a plain name without folders.",
+)
+_LONG_NAME = Template(
+    "upload_long_name", "The file name '{name}'… is too long: at most {name_limit} bytes."
+)
+_IMPORT_FIRST = Template(
+    "upload_import_first",
+    "A server cannot use '{name}' as it is: import it in the Draw Things app, which makes a "
+    ".ckpt file of it, and upload that one.",
+)
+_NO_MODEL_FILE = Template(
+    "upload_no_model_file", "'{name}' is no model file of Draw Things: those end in .ckpt."
+)
+_IS_LINK = Template("upload_is_link", "'{name}' is a link: upload the file that it leads to.")
+_IS_NO_FILE = Template("upload_is_no_file", "'{name}' is no file: choose a model file.")
+_NOT_TAKEN = Template(
+    "upload_not_taken",
+    "The server at {address} did not take '{name}' ({reason}): try again.",
+)
+_UNREADABLE = Template("upload_unreadable", "'{name}' cannot be read: {strerror}.")
+_THERE_ALREADY = Template(
+    "upload_there_already",
+    "The server at {address} has a file '{name}' already.",
+)
+_CANCELLED = Template("upload_ended", "The upload was cancelled.")
+_NOT_WRITABLE = Template(
+    "upload_not_writable",
+    "The server at {address} cannot write '{name}': check that its models folder can be written "
+    "and that its disk "
+    "has room.",
+)
+_REFUSED = Template(
+    "upload_refused",
+    "The server at {address} refused '{name}' ({value}): check the shared secret and the room on "
+    "its disk; its log "
+    "knows more.",
+)
+_DAMAGED = Template(
+    "upload_damaged", "'{name}' arrived damaged at {address} ({details}): try again."
+)
+_OTHER_SIZE = Template(
+    "upload_other_size",
+    "The server at {address} got another size of '{name}' than was announced ({details}): the "
+    "file may have changed "
+    "meanwhile; try again.",
+)
+_NO_UPLOADS = Template(
+    "server_takes_no_uploads",
+    "The server at {address} takes no uploads: copy the file into its models folder.",
+)
+_EMPTY = Template("upload_of_nothing", "'{name}' is empty: there is nothing to upload.")
+
 
 CHUNK_BYTES = 1 << 20
 WINDOW = 50  # chunks on their way, as the app has
@@ -76,18 +130,13 @@ def check_name(name: str) -> str:
     # What cannot be seen, marks of direction too: no catalogue lists such a file.
     hidden = visible(name) != name
     if not name or name.startswith(".") or _FORBIDDEN.search(name) or hidden:
-        raise RequestError(
-            f"{name!r} cannot be the name of a model file: use a plain name without folders."
-        )
+        raise RequestError(_BAD_NAME(name=name))
     if len(name.encode()) > NAME_LIMIT:
-        raise RequestError(f"The file name {name[:40]!r}… is too long: at most {NAME_LIMIT} bytes.")
+        raise RequestError(_LONG_NAME(name=name[:40], name_limit=NAME_LIMIT))
     if name.lower().endswith(".safetensors"):
-        raise RequestError(
-            f"A server cannot use {name!r} as it is: import it in the Draw Things app, which "
-            "makes a .ckpt file of it, and upload that one."
-        )
+        raise RequestError(_IMPORT_FIRST(name=name))
     if not name.lower().endswith(ENDINGS):
-        raise RequestError(f"{name!r} is no model file of Draw Things: those end in .ckpt.")
+        raise RequestError(_NO_MODEL_FILE(name=name))
     return name
 
 
@@ -97,17 +146,17 @@ def _opened(path: Path) -> BinaryIO:
     Raises RequestError.
     """
     if path.is_symlink():
-        raise RequestError(f"{path.name!r} is a link: upload the file that it leads to.")
+        raise RequestError(_IS_LINK(name=path.name))
     try:
         # Between the question and this it may have become one, so the system looks too.
         flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         flags |= getattr(os, "O_BINARY", 0)
         descriptor = os.open(path, os.O_RDONLY | flags)
     except OSError as error:
-        raise RequestError(f"{path.name!r} cannot be read: {error.strerror}.") from None
+        raise RequestError(_UNREADABLE(name=path.name, strerror=str(error.strerror))) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise RequestError(f"{path.name!r} is no file: choose a model file.")
+        raise RequestError(_IS_NO_FILE(name=path.name))
     return os.fdopen(descriptor, "rb")
 
 
@@ -165,13 +214,13 @@ class Upload:
             self._greet()
         if not self._overwrite and self._exists(self.name):
             raise FileOnServer(
-                f"The server at {self._profile.address} has a file {self.name!r} already: "
-                "choose another name, or overwrite it."
+                _THERE_ALREADY(address=self._profile.address, name=self.name),
+                remedy=Remedy.OVERWRITE_OR_RENAME,
             )
         with _opened(self._path) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
-                raise RequestError(f"{self._path.name!r} is empty: there is nothing to upload.")
+                raise RequestError(_EMPTY(name=self._path.name))
             digest = self._sha256 or self._hash(file, size, progress)
             file.seek(0)
             self._send(file, size, digest, progress)
@@ -245,43 +294,37 @@ class Upload:
 
     def _raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
-            raise Cancelled("The upload was cancelled.")
+            raise Cancelled(_CANCELLED())
 
     def _failed(self, reason: str) -> UploadFailed:
         return UploadFailed(
-            f"The server at {self._profile.address} did not take {self.name!r} ({reason}): "
-            "try again."
+            _NOT_TAKEN(address=self._profile.address, name=self.name, reason=reason)
         )
 
     def _explained(self, error: grpc.RpcError) -> DrawThingsError:
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
         details = said(error.details() if isinstance(error, grpc.Call) else None)
-        at = f"The server at {self._profile.address}"
+        at = self._profile.address
         status = grpc.StatusCode
         if self._cancelled.is_set():
-            return Cancelled("The upload was cancelled.")
+            return Cancelled(_CANCELLED())
         if code is status.INTERNAL and "file handle" in details:
-            return UploadFailed(
-                f"{at} cannot write {self.name!r}: check that its models folder can be written "
-                "and that its disk has room."
-            )
+            return UploadFailed(_NOT_WRITABLE(address=at, name=self.name))
         if code is status.INTERNAL:
             return UploadFailed(
-                f"{at} refused {self.name!r} ({details or 'internal error'}): check the shared "
-                "secret and the room on its disk; its log knows more."
+                _REFUSED(address=at, name=self.name, value=details or "internal error")
             )
         if code is status.DATA_LOSS:
             return UploadFailed(
-                f"{self.name!r} arrived damaged at {self._profile.address} ({details}): try again."
+                _DAMAGED(name=self.name, address=self._profile.address, details=details)
             )
         if code is status.INVALID_ARGUMENT:
-            return UploadFailed(
-                f"{at} got another size of {self.name!r} than was announced ({details}): the "
-                "file may have changed meanwhile; try again."
-            )
+            return UploadFailed(_OTHER_SIZE(address=at, name=self.name, details=details))
         if code is status.UNIMPLEMENTED:
-            return UploadFailed(f"{at} takes no uploads: copy the file into its models folder.")
+            return UploadFailed(_NO_UPLOADS(address=at))
         meant = self._explain(error)
         if isinstance(meant, Cancelled):  # not by us
-            return ServerUnreachable(_ENDED(address=self._profile.address, file=self.name))
+            return ServerUnreachable(
+                _ENDED(address=at, file=self.name), remedy=Remedy.SEE_ITS_PROXY
+            )
         return meant

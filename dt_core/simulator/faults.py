@@ -16,6 +16,19 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import SettingsError
+from ..text import Template
+
+_NO_FAULT = Template("no_such_fault", "There is no fault '{kind}'; there are {kinds}.")
+_NO_OPTION = Template(
+    "no_such_fault_option", "The fault '{kind}' has no option '{unknown}'; it has {common}."
+)
+_NOT_THERE = Template("fault_not_there", "The fault '{kind}' is on {on} only.")
+_NO_SCRIPT = Template(
+    "no_fault_script",
+    "The fault file cannot be read ({error}): it is an object whose list 'faults' has objects such "
+    "as fault drop, at 3.",
+)
+
 
 BY_USER = "fault:"
 _COMMON: dict[str, Any] = {"at": 0, "picture": None, "times": 1, "user": "", "on": "generate"}
@@ -98,17 +111,18 @@ class Fault:
     def __post_init__(self) -> None:
         kind = KINDS.get(self.kind)
         if kind is None:
-            raise SettingsError(f"There is no fault {self.kind!r}; there are {', '.join(KINDS)}.")
+            raise SettingsError(_NO_FAULT(kind=self.kind, kinds=", ".join(KINDS)))
         unknown = [name for name in self.options if name not in kind.options]
         if unknown:
             raise SettingsError(
-                f"The fault {self.kind!r} has no option {unknown[0]!r}; it has "
-                f"{', '.join([*_COMMON, *kind.options])}."
+                _NO_OPTION(
+                    kind=self.kind, unknown=unknown[0], common=", ".join([*_COMMON, *kind.options])
+                )
             )
         if self.kind in _OF_ECHO:
             object.__setattr__(self, "on", "echo")
         elif self.on not in kind.on:
-            raise SettingsError(f"The fault {self.kind!r} is on {' or '.join(kind.on)} only.")
+            raise SettingsError(_NOT_THERE(kind=self.kind, on=" or ".join(kind.on)))
         object.__setattr__(self, "options", MappingProxyType({**kind.options, **self.options}))
 
     @classmethod
@@ -136,10 +150,7 @@ class Script:
             rows = json.loads(text)["faults"]
             return cls(tuple(_fault(row) for row in rows))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise SettingsError(
-                f'The fault file cannot be read ({error}): it is {{"faults": [{{"fault": '
-                '"drop", "at": 3}]}.'
-            ) from None
+            raise SettingsError(_NO_SCRIPT(error=str(error))) from None
 
     def add(self, *faults: Fault) -> None:
         with self._lock:

@@ -11,11 +11,12 @@ from typing import Any
 
 from ...dt_core.errors import DrawThingsError
 from ...dt_core.text import Text
+from . import remedies
 
 
 def told(error: DrawThingsError) -> Text:
     """What happened, and what to do about it here."""
-    return error.told()
+    return error.told(remedies.WORDS)
 
 
 def one(name: str, text: Text) -> dict[str, Any]:

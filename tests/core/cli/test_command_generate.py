@@ -159,7 +159,7 @@ def test_an_output_may_be_a_folder(drawthings: Command, server: Simulator) -> No
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [("{foo}.png", "{foo}"), ("x.jpg", "PNG"), ("file/x.png", "no folder")],
+    [("{foo}.png", "'foo'"), ("x.jpg", "PNG"), ("file/x.png", "no folder")],
 )
 def test_an_output_that_cannot_be_is_refused_before_anything_is_made(
     drawthings: Command, server: Simulator, pattern: str, words: str

@@ -24,6 +24,7 @@ from drawthings.dt_core.connection.profile import ServerProfile, TlsMode
 from drawthings.dt_core.errors import (
     CertificateChanged,
     NoAnswer,
+    Remedy,
     ServerError,
     ServerUnreachable,
     TlsMismatch,
@@ -109,8 +110,9 @@ def test_a_certificate_that_changed_is_refused_until_it_is_accepted(
     with serving(ScriptedServer(), after) as server:
         profile = ServerProfile(server.address, mode)
         known.remember(profile.address, before.fingerprint)
-        with pytest.raises(CertificateChanged, match="accept it in the Draw Things tab") as caught:
+        with pytest.raises(CertificateChanged, match="remembered one") as caught:
             Client(profile, known=known).echo()
+        assert caught.value.remedy is Remedy.ACCEPT_CERTIFICATE
         assert caught.value.expected == before.fingerprint
         assert caught.value.presented == after.fingerprint
         assert before.fingerprint in str(caught.value)

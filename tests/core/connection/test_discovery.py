@@ -13,7 +13,7 @@ from commands import Command
 from drawthings.dt_core.connection import discovery
 from drawthings.dt_core.connection.discovery import FoundServer, Listener, discover, question, read
 from drawthings.dt_core.connection.profile import TlsMode
-from drawthings.dt_core.errors import ServerUnreachable
+from drawthings.dt_core.errors import Remedy, ServerUnreachable
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -263,8 +263,9 @@ def test_a_system_that_lets_nobody_listen_is_told_in_a_sentence() -> None:
     def refuse() -> socket.socket:
         raise OSError(98, "Address already in use")
 
-    with pytest.raises(ServerUnreachable, match=r"Address already in use\): name the server"):
+    with pytest.raises(ServerUnreachable, match=r"Address already in use\)") as caught:
         discover(0.05, listen=refuse)
+    assert caught.value.remedy is Remedy.NAME_SERVER
 
 
 def test_the_command_lists_what_announces_itself(

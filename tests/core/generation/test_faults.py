@@ -118,8 +118,8 @@ FAILURES = [
     (of("goaway", last_stream=0), ServerUnreachable, 0, "broke", "generate again"),
     (of("restart", at=3), ServerUnreachable, 0, "restarted", "generate again"),
     (of("restart", picture=2), ServerUnreachable, 2, "restarted", "generate again"),
-    (of("secret", at=3), SecretRejected, 0, "secret", "DT Server"),
-    (of("secret", picture=1), SecretRejected, 1, "secret", "DT Server"),
+    (of("secret", at=3), SecretRejected, 0, "secret", "Give the shared secret"),
+    (of("secret", picture=1), SecretRejected, 1, "secret", "Give the shared secret"),
     (of("empty"), NoImages, 0, "without a picture", "Try another"),
     (of("end", at=5), NoImages, 0, "without a picture", "Try another"),
     (of("empty", picture=2), ProtocolError, 2, "missing", "generate again"),
@@ -152,14 +152,14 @@ FAILURES = [
         (of("status", code=code, picture=picture), error, picture, words, step)
         for picture in (0, 2)
         for code, error, words, step in (
-            ("INTERNAL", GenerationFailed, "because", "its log"),
-            ("RESOURCE_EXHAUSTED", GenerationFailed, "because", "try again later"),
+            ("INTERNAL", GenerationFailed, "because", "server's log"),
+            ("RESOURCE_EXHAUSTED", GenerationFailed, "because", "server's log"),
             ("UNAVAILABLE", ServerUnreachable, "because", "try again"),
             ("CANCELLED", ServerUnreachable, "ended the generation", "generate again"),
-            ("DEADLINE_EXCEEDED", NoAnswer, "in time", "try again"),
+            ("DEADLINE_EXCEEDED", NoAnswer, "in time", "Try again"),
             ("UNKNOWN", GenerationFailed, "because", "generate again"),
-            ("UNAUTHENTICATED", SecretRejected, "because", "check the shared secret"),
-            ("UNIMPLEMENTED", ProtocolError, "because", "update"),
+            ("UNAUTHENTICATED", SecretRejected, "because", "Give the shared secret"),
+            ("UNIMPLEMENTED", ProtocolError, "because", "Update"),
         )
     ],
 ]

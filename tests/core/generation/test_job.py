@@ -198,9 +198,9 @@ def test_a_torn_picture_is_a_tensor_error_and_the_server_is_told() -> None:
 @pytest.mark.parametrize(
     ("status", "expected", "words"),
     [
-        (grpc.StatusCode.INTERNAL, GenerationFailed, "secret"),
+        (grpc.StatusCode.INTERNAL, GenerationFailed, "because"),
         (grpc.StatusCode.INVALID_ARGUMENT, RequestError, "refused"),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, GenerationFailed, "try again later"),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, GenerationFailed, "limit of its own"),
         (grpc.StatusCode.UNAVAILABLE, ServerUnreachable, "Draw Things server"),
         (grpc.StatusCode.ABORTED, GenerationFailed, "ABORTED"),
     ],

@@ -194,6 +194,7 @@ def test_modules_have_names_of_their_own() -> None:
         if path.stem[0] != "_":
             places.setdefault(path.stem, []).append(module)
     same_thing = {
+        "remedies": "what to do, in the words of each face",
         "effects": "what preflight works out, and the route that tells it",
         "exchange": "the room, and its routes",
         "options": "what options nodes chain, and the nodes",

@@ -1,0 +1,123 @@
+"""One text of the server stands for four causes; the sentence names the likely one first."""
+
+from __future__ import annotations
+
+import re
+
+import grpc
+import pytest
+from drawthings.dt_core import errors
+from drawthings.dt_core.api import remedies as in_python
+from drawthings.dt_core.cli import remedies as on_the_command_line
+from drawthings.dt_core.connection import failures
+from drawthings.dt_core.connection.failures import Known
+from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.errors import DrawThingsError, GenerationFailed, Remedy
+from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.request.resolved import GenerationRequest
+from drawthings.dt_core.settings.configuration import Configuration
+from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.simulator.faults import Fault, Script
+from drawthings.dt_core.text import TEMPLATES
+
+REAL_WORDS = "unknown error processing request"
+REQUEST = GenerationRequest(
+    Configuration(
+        model="z_image_turbo_1.0_q6p.ckpt", start_width=128, start_height=128, steps=2, seed=1
+    )
+)
+
+
+class _Call(grpc.RpcError, grpc.Call):  # type: ignore[misc]
+    def __init__(self, code: grpc.StatusCode, details: str) -> None:
+        self._code, self._details = code, details
+
+    def code(self) -> grpc.StatusCode:
+        return self._code
+
+    def details(self) -> str:
+        return self._details
+
+
+def explained(known: Known) -> str:
+    call = _Call(grpc.StatusCode.INTERNAL, REAL_WORDS)
+    return str(failures.explain(call, ServerProfile("box"), known))
+
+
+@pytest.mark.parametrize(
+    ("known", "likely", "not_said"),
+    [
+        (Known(secret_is_right=True), "what generates there failed", "secret"),
+        (Known(secret_is_right=None), "the shared secret is wrong", "nothing"),
+        (Known(secret_is_right=True, downloads=True), "could not download", "secret"),
+    ],
+)
+def test_the_likely_cause_comes_first_and_what_is_ruled_out_is_not_named(
+    known: Known, likely: str, not_said: str
+) -> None:
+    sentence = explained(known)
+
+    assert f"most likely {likely}" in sentence or f"most likely it {likely}" in sentence
+    assert not_said not in sentence
+    assert "but the same is said of" in sentence
+
+
+def test_a_server_that_takes_the_secret_and_fails_is_not_told_to_have_a_wrong_one() -> None:
+    fault = Fault.of("status", code="INTERNAL", details=REAL_WORDS)
+    with Simulator(secret="s3cret", faults=Script((fault,))) as server:
+        client = Client(ServerProfile(server.address), secret="s3cret")
+        with pytest.raises(GenerationFailed, match="most likely what generates there"):
+            list(client.generate(REQUEST))
+
+
+@pytest.mark.parametrize(
+    ("known", "remedy"),
+    [(Known(pictures=True), Remedy.SMALLER_PICTURES), (Known(), Remedy.READ_LOG_FIRST)],
+)
+def test_smaller_pictures_help_only_where_there_are_any(known: Known, remedy: Remedy) -> None:
+    limit = "CLIENT: Sent message larger than max (9 vs. 4)"
+    call = _Call(grpc.StatusCode.RESOURCE_EXHAUSTED, limit)
+
+    assert failures.explain(call, ServerProfile("box"), known).remedy is remedy
+
+
+FACES = {"Python": in_python.WORDS, "command": on_the_command_line.WORDS}
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_face_asks_for_no_value_that_the_neutral_words_and_the_errors_lack(face: str) -> None:
+    """Holes of a remedy are those of the error; only certificates have any."""
+    for remedy, words in FACES[face].items():
+        assert isinstance(remedy, Remedy)
+        allowed = {"address", "presented"} if "certificate" in remedy.value.key else set()
+        assert set(words.holes) <= {*remedy.value.holes, *allowed}, remedy
+
+
+def test_what_happened_is_told_in_words_that_fit_everywhere() -> None:
+    """No template of the library names a node, a flag or an argument, but for the tables of
+    faces and what only a face says."""
+    own_words = re.compile(
+        r"^(command|python|nodes|set|no_config|config|output|override|insecure)_"
+    )
+    face_only = {
+        "no_size", "no_config", "not_by_set", "scale_factor_not_1", "mask_without_picture",
+        "insecure_with_tls", "command_without_model", "no_such_model_unlisted",
+    }  # fmt: skip
+    for key, template in TEMPLATES.items():
+        if own_words.match(key) or key in face_only:
+            continue
+        assert not re.search(
+            r"DT Server|DT Sampler|sidebar|--(tls|secret|server)", template.english
+        ), key
+
+
+def test_an_error_says_what_happened_and_then_what_to_do_in_a_faces_words() -> None:
+    error = errors.TlsMismatch(
+        failures._NO_TLS(address="box:7859"), remedy=Remedy.CHOOSE_PLAIN_TEXT
+    )
+
+    assert isinstance(error, DrawThingsError)
+    assert str(error) == str(error.told())
+    assert str(error).startswith("The server at box:7859 does not speak TLS. ")
+    assert "--tls plain" in str(error.told(on_the_command_line.WORDS))
+    assert "insecure" in str(error.told(in_python.WORDS))
