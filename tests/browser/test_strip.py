@@ -112,7 +112,7 @@ def test_why_a_run_failed_stands_on_the_node_until_the_next_one(canvas: Canvas) 
         run.click()
         note = section(canvas, "notes")
         expect(note).to_contain_text("too much", timeout=DEADLINE_MS)
-        expect(note).to_contain_text("use smaller pictures")
+        expect(note).to_contain_text("at a limit of its own")
         if canvas.face.version == PINNED:  # this one has a dialog of its own
             canvas.page.locator(".p-dialog-mask").wait_for()
             canvas.page.keyboard.press("Escape")

@@ -52,11 +52,11 @@ def run(client: Client, server: Simulator, *faults: Fault, model: str = STILL) -
     [
         (of("drop", at=2), "The connection to {address} broke"),
         (of("restart", at=3), "The connection to {address} broke"),
-        (of("status", code="RESOURCE_EXHAUSTED"), "use smaller pictures"),
+        (of("status", code="RESOURCE_EXHAUSTED"), "at a limit of its own"),
         (of("secret", at=2), "wants a shared secret"),
         (of("garbage", at=3), "sent a message that cannot be read"),
         (of("empty"), "finished without a picture"),
-        (of("flip"), "generate it again"),
+        (of("flip"), "Generate again"),
         (of("cut", codec="zip"), "cannot be used"),
         (of("dims"), "1024 MiB is the most"),
         (of("endless", what="pieces", at=2), "cannot be used"),

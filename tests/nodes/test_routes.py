@@ -293,7 +293,7 @@ def test_a_network_that_cannot_be_listened_to_is_one_sentence(
     monkeypatch.setattr(discovery, "_multicast", refuse)
     status, answer = asked("/servers/discover", {"seconds": 0.1})
     assert status == 400
-    assert "name the server's address" in answer["error"]
+    assert "Type the server's address into DT Server" in answer["error"]
 
 
 def test_pictures_of_examples_are_copied_once_and_only_ours(
