@@ -27,8 +27,6 @@ from .patterns import Pattern, free, new_file
 _ELSEWHERE = Template("written_elsewhere", "{file} cannot be written ({why}): it is now {other}.")
 _NOWHERE = Template("cannot_be_written", "{file} cannot be written: {why}.")
 
-_NOT_WRITTEN = Template("output_not_written", "{path} cannot be written: {strerror}.")
-
 
 _MEGABYTE = 1_000_000
 

@@ -388,9 +388,7 @@ def test_a_plain_server_that_says_nothing_is_told_as_that_within_15_s() -> None:
         ("too many calls", "at a limit of its own"),
     ],
 )
-def test_smaller_pictures_are_not_advised_to_who_sent_none(
-    details: str, words: str
-) -> None:
+def test_smaller_pictures_are_not_advised_to_who_sent_none(details: str, words: str) -> None:
     def refuse(request: Any, context: grpc.ServicerContext) -> Any:
         context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, details)
 
