@@ -6,7 +6,8 @@ from typing import Any
 
 from ...dt_core.text import Template
 from ..host import sentences
-from .guard import Body, Refused, json_route
+from .guard import Body, Refused, long_route
+from .threads import Visit
 
 _MOST_NODES = 20_000  # of one workflow; far above what a canvas can show
 _NO_WORKFLOW = Template(
@@ -14,7 +15,7 @@ _NO_WORKFLOW = Template(
 )
 
 
-def convert(body: Body) -> Any:
+def convert(body: Body, visit: Visit) -> Any:
     """{"workflow"} → {"workflow", "kind": "ui" | "api", "changes", "change_texts", "nodes"}."""
     workflow = body.get("workflow")
     nodes = workflow.get("nodes") if isinstance(workflow, dict) else None
@@ -25,7 +26,7 @@ def convert(body: Body) -> Any:
         official,  # few need it, and at ComfyUI's start it takes a sixth of our time
     )
 
-    made = official.convert(workflow)
+    made = official.convert(workflow, visit.go_on)
     return {
         "workflow": made.workflow,
         "kind": made.kind,
@@ -34,4 +35,4 @@ def convert(body: Body) -> Any:
     }
 
 
-ROUTES = {"/convert": json_route(convert)}
+ROUTES = {"/convert": long_route(convert)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import os
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_a_workflow_with_strange_values_is_converted_or_refused(
         for key in way:
             target = target[key]
         if data.draw(st.booleans()):
-            target[last] = data.draw(STRANGE)
+            target[last] = copy.deepcopy(data.draw(STRANGE))  # it may be changed next
         else:
             del target[last]
     with contextlib.suppress(official.NoWorkflowError):

@@ -7,14 +7,14 @@ extension's format are in `values`, decisions in `plan` and `sampler`, files in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from ....dt_core.errors import DrawThingsError
 from ....dt_core.text import Template, Text
 from . import api_prompts, saved_graphs
-from .graph import OF_NODE
+from .graph import OF_NODE, TooMuch
 from .their_nodes import KINDS
 from .translation import NOW
 
@@ -42,18 +42,19 @@ class Conversion:
     nodes: int
 
 
-def convert(workflow: Any) -> Conversion:
+def convert(workflow: Any, pulse: Callable[[], None] = lambda: None) -> Conversion:
     """A workflow (saved graph or API prompt) with our nodes; the given one is not touched.
 
-    Raises NoWorkflowError.
+    Its time grows with the number of nodes, as it is. `pulse` is called all the while and may
+    raise, to end it. Raises NoWorkflowError; TooMuch for one that would grow without end.
     """
     kind: Literal["ui", "api"] = "api"
     try:
         if isinstance(workflow, Mapping) and isinstance(workflow.get("nodes"), list):
             kind = "ui"
-            made, changes, count = saved_graphs.convert(workflow)
+            made, changes, count = saved_graphs.convert(workflow, pulse)
         else:
-            made, changes, count = api_prompts.convert(_prompt(workflow))
+            made, changes, count = api_prompts.convert(_prompt(workflow), pulse)
     except RecursionError:
         raise NoWorkflowError(_TOO_DEEP()) from None
     if count == 0:
@@ -82,4 +83,4 @@ def _prompt(workflow: Any) -> Mapping[str, Any]:
     raise NoWorkflowError(_NO_WORKFLOW())
 
 
-__all__ = ["KINDS", "Conversion", "NoWorkflowError", "convert"]
+__all__ = ["KINDS", "Conversion", "NoWorkflowError", "TooMuch", "convert"]

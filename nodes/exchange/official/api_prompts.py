@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ....dt_core.text import Text
 from . import their_nodes as official
-from .graph import OF_NODE, Id, Made, Official, Source
+from .graph import OF_NODE, Effort, Id, Made, Official, Source, copied, number_of
 from .our_nodes import AFTER, shapes
 from .translation import Planner
 
 
-def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[Text], int]:
+def convert(
+    prompt: Mapping[str, Any], pulse: Callable[[], None]
+) -> tuple[dict[str, Any], list[Text], int]:
     """The prompt with our nodes, what changed, and how many nodes were converted."""
     changes: list[Text] = []
     nodes: dict[Id, Official] = {
@@ -22,8 +23,9 @@ def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[Text], int]
         if isinstance(node, Mapping) and official.is_official(node.get("class_type"))
     }
     ids = _ids(prompt)
-    plan = Planner(nodes, lambda: next(ids), lambda source: nodes.get(source[0])).plan()
-    result = {ident: copy.deepcopy(node) for ident, node in prompt.items() if ident not in nodes}
+    effort = Effort(len(prompt), pulse)
+    plan = Planner(nodes, lambda: next(ids), lambda source: nodes.get(source[0]), effort).plan()
+    result = {ident: copied(node) for ident, node in prompt.items() if ident not in nodes}
     for made in plan.nodes:
         given = prompt[str(made.near)] if made.id == made.near else {}
         title = official.own_title(nodes[made.near].kind, _title(given))
@@ -34,8 +36,8 @@ def convert(prompt: Mapping[str, Any]) -> tuple[dict[str, Any], list[Text], int]
 
 
 def _ids(prompt: Mapping[str, Any]) -> Iterator[Id]:
-    numbers = [int(part) for ident in prompt for part in str(ident).split(":") if part.isdigit()]
-    number = max(numbers, default=0)
+    parts = (part for ident in prompt for part in str(ident).split(":"))
+    number = max((number_of(part) for part in parts), default=0)
     while True:
         number += 1
         yield str(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from . import their_nodes as official
-from .graph import NEVER, Official, Source
+from .graph import NEVER, Id, Official, Source
 
 MOODBOARD = "Shuffle (Moodboard)"
 # Which hints a ControlNet of that kind looks at; all others look at "Custom".
@@ -48,8 +48,10 @@ def references(source: Source, trace: Trace) -> Source | None:
 def maps(source: Source, trace: Trace) -> Iterator[tuple[Official, str, Source, bool]]:
     """The hints that are no moodboard, in order: node, type, picture, whether they act."""
     chain: list[tuple[Official, bool]] = []
+    passed: set[Id] = set()
     acts, at = True, trace(source)
-    while at is not None and at.kind == official.HINTS and all(at is not n for n, _ in chain):
+    while at is not None and at.kind == official.HINTS and at.id not in passed:
+        passed.add(at.id)
         acts = acts and at.mode != NEVER
         chain.append((at, acts and at.mode == 0))
         before = at.links.get("hints")

@@ -66,6 +66,35 @@ _NAMES = {
 _OTHER_FORM = {"seed_mode", "res_dpt_shift", "causal_inference", "causal_inference_pad"}
 
 
+def _place(name: str) -> tuple[str, str] | None:
+    """Where the value of one of their inputs may be on our options nodes: node and input."""
+    if name in _NAMES:
+        return themes.place(_NAMES[name])
+    own = (theme for theme in _THEMES if name in theme.settings)
+    return next(((theme.node_id, themes.input_id(name)) for theme in own), None)
+
+
+# What holds for every sampler, looked up once.
+_FIELDS = {field.name: field for field in FIELDS[SAMPLER]}
+_KNOWN = {name for theme in _THEMES for name in theme.settings}
+_OURS = {
+    name: _NAMES.get(name, name)
+    for name in _FIELDS.keys() - _OTHER_FORM
+    if _NAMES.get(name, name) in _KNOWN
+}
+_IN_UNITS = tuple(
+    row.name
+    for row in map(setting, sorted(_OURS.values()))
+    if row.unit == "px" and row.wire_scale == UNIT_PX
+)
+_PLACES = {
+    name: place
+    for name in sorted(_FIELDS.keys() - _OTHER_FORM - _SAMPLER_INPUTS.keys())
+    if (place := _place(name))
+}
+_BY_OUR_NAME = {_NAMES.get(field.name, field.name): field for field in _FIELDS.values()}
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`sampler` and `options` by our input ids; `places`: their input → (our node, input)."""
@@ -98,8 +127,10 @@ def settings_of(values: Mapping[str, Any], linked: set[str]) -> Settings:
     wanted = {_NAMES.get(name, name) for name in linked - _OTHER_FORM}
     options, left_out = {}, []
     for theme in _THEMES:
+        differing = [name for name in theme.settings if name in ours and _differs(name, ours)]
+        if not differing and theme is not themes.VIDEO and wanted.isdisjoint(theme.settings):
+            continue
         mine = {name: ours[name] for name in theme.settings if name in ours}
-        differing = [name for name in mine if _differs(name, ours)]
         counting = [name for name in differing if _reads(rows, name)]
         shown = rows is not None and rows.is_video and theme is themes.VIDEO
         if counting or shown or wanted & set(mine):
@@ -109,18 +140,8 @@ def settings_of(values: Mapping[str, Any], linked: set[str]) -> Settings:
     if left_out and rows is not None:
         labels = [title(name) for name in left_out]
         changes.append(_LEFT_OUT(family=rows.name, settings=labels))
-    for name in {field.name for field in FIELDS[SAMPLER]} - _OTHER_FORM - set(_SAMPLER_INPUTS):
-        place = themes.place(_NAMES[name]) if name in _NAMES else _own_place(name)
-        if place and place[0] in options:
-            places[name] = place
+    places |= {name: place for name, place in _PLACES.items() if place[0] in options}
     return Settings(_on_sampler(values, own_shift, follows, changes), options, places, (*changes,))
-
-
-def _own_place(name: str) -> tuple[str, str] | None:
-    return next(
-        ((theme.node_id, themes.input_id(name)) for theme in _THEMES if name in theme.settings),
-        None,
-    )
 
 
 def _on_sampler(
@@ -138,15 +159,10 @@ def _on_sampler(
 
 def _translated(values: Mapping[str, Any], changes: list[Text]) -> dict[str, Any]:
     """All settings for options nodes, by the names of our table."""
-    known = {name for theme in _THEMES for name in theme.settings}
-    ours = {
-        _NAMES.get(name, name): value
-        for name, value in values.items()
-        if _NAMES.get(name, name) in known and name not in _OTHER_FORM
-    }
-    for name, value in ours.items():
-        if setting(name).unit == "px" and setting(name).wire_scale == UNIT_PX:
-            ours[name] = _whole_units(value, name, changes)
+    ours = {_OURS[name]: value for name, value in values.items() if name in _OURS}
+    for name in _IN_UNITS:
+        if name in ours:
+            ours[name] = _whole_units(ours[name], name, changes)
     ours["seed_mode"] = SeedMode.from_label(values["seed_mode"]).label
     ours["resolution_dependent_shift"] = "automatic"
     frames, pad = values["causal_inference"], values["causal_inference_pad"]
@@ -180,8 +196,7 @@ def _differs(name: str, ours: Mapping[str, Any]) -> bool:
 
 def _chosen(name: str, values: Mapping[str, Any]) -> bool:
     """Whether the value is not simply their default."""
-    theirs = {_NAMES.get(field.name, field.name): field for field in FIELDS[SAMPLER]}
-    field = theirs.get(name)
+    field = _BY_OUR_NAME.get(name)
     return field is not None and values[field.name] != field.default
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, count
 from typing import Any
 
 from ....dt_core.text import Template, Text
 from . import their_nodes as official
 from .free_room import Board
-from .graph import OF_NODE, Id, Made, Official, Plan, Source
+from .graph import OF_NODE, Effort, Id, Made, Official, Plan, Source, copied, number_of
 from .our_nodes import shapes
 from .translation import Planner
 from .wires import Wires, is_id
@@ -35,22 +35,26 @@ _GROUP = Template(
 Graph = dict[str, Any]
 
 
-def convert(workflow: Mapping[str, Any]) -> tuple[Graph, list[Text], int]:
+def convert(
+    workflow: Mapping[str, Any], pulse: Callable[[], None]
+) -> tuple[Graph, list[Text], int]:
     """The graph with our nodes, what changed, and how many nodes were converted."""
-    root: Graph = copy.deepcopy(dict(workflow))
+    root: Graph = copied(dict(workflow))
     graphs = list(_graphs(root))
+    effort = Effort(sum(len(_rows(graph, "nodes")) for graph in graphs), pulse)
     node_ids = count(_highest(graphs, "nodes", "last_node_id", "lastNodeId") + 1)
     link_ids = count(_highest(graphs, "links", "last_link_id", "lastLinkId") + 1)
     changes: list[Text] = []
     converted = 0
     plans: dict[str, Plan] = {}
     for graph in graphs:
-        scope = _Scope(graph, node_ids, link_ids, changes)
+        scope = _Scope(graph, node_ids, link_ids, changes, effort)
         converted += len(scope.official)
         plans[str(graph.get("id"))] = plan = scope.convert()
         changes.extend(plan.changes)
+    promoted = {kind: _Promoted(plan) for kind, plan in plans.items()}
     for graph in graphs:
-        _move_promoted(graph, plans)
+        _move_promoted(graph, promoted)
     if converted:
         last_node, last_link = next(node_ids) - 1, next(link_ids) - 1
         for graph in graphs:
@@ -88,11 +92,7 @@ def _highest(graphs: list[Graph], key: str, last: str, state_key: str) -> int:
             for row in listed
             if row
         ]
-        for value in chain(ids, (graph.get(last), state.get(state_key))):
-            if isinstance(value, int):
-                numbers.append(value)
-            elif isinstance(value, str) and value.isdigit():
-                numbers.append(int(value))
+        numbers += map(number_of, chain(ids, (graph.get(last), state.get(state_key))))
     return max(numbers)
 
 
@@ -120,8 +120,15 @@ class _Scope:
     """One graph or subgraph, rewritten in place."""
 
     def __init__(
-        self, graph: Graph, node_ids: Iterator[int], link_ids: Iterator[int], changes: list[Text]
+        self,
+        graph: Graph,
+        node_ids: Iterator[int],
+        link_ids: Iterator[int],
+        changes: list[Text],
+        effort: Effort,
     ) -> None:
+        self._effort = effort
+        self._behind: dict[Id, Source | None] = {}  # of reroutes: where their line begins
         self._graph = graph
         self._node_ids = node_ids
         self._changes = changes
@@ -134,6 +141,7 @@ class _Scope:
         }
 
     def _read(self, node: dict[str, Any]) -> Official:
+        self._effort.step()
         kind, ident = node["type"], node["id"]
         label = f"{node.get('title') or official.TITLES[kind]} ({ident})"
 
@@ -152,18 +160,25 @@ class _Scope:
         return Official(ident, kind, label, values, links, mode if isinstance(mode, int) else 0)
 
     def _trace(self, source: Source) -> Official | None:
-        for _ in range(len(self._nodes) + 1):
-            node = self._nodes.get(source[0])
+        line: list[Id] = []
+        at: Source | None = source
+        while at is not None and at[0] not in self._behind:
+            node = self._nodes.get(at[0])
             if node is None or node.get("type") not in _REROUTES:
                 break
-            before = next(iter(self._wires.into(node).values()), None)
-            if before is None:
-                return None
-            source = before
-        return self.official.get(source[0])
+            self._behind[at[0]] = None  # for one that comes back to itself
+            line.append(at[0])
+            at = next(iter(self._wires.into(node).values()), None)
+        if at is not None and at[0] in self._behind:
+            at = self._behind[at[0]]
+        for ident in line:
+            self._behind[ident] = at
+        return self.official.get(at[0]) if at is not None else None
 
     def convert(self) -> Plan:
-        plan = Planner(self.official, lambda: next(self._node_ids), self._trace).plan()
+        plan = Planner(
+            self.official, lambda: next(self._node_ids), self._trace, self._effort
+        ).plan()
         if not self.official:
             return plan
         written = {made.id: self._written(made) for made in plan.nodes}
@@ -176,6 +191,7 @@ class _Scope:
             ]
         )
         for made in plan.nodes:
+            self._effort.step()
             if made.id not in self.official:
                 board.place(written[made.id], self._nodes[made.near])
         kept = {ident: node for ident, node in self._nodes.items() if ident not in self.official}
@@ -207,9 +223,9 @@ class _Scope:
         node: dict[str, Any] = {
             "id": made.id,
             "type": made.kind,
-            "pos": copy.deepcopy(before.get("pos") or [0, 0]),
+            "pos": copied(before.get("pos") or [0, 0]),
             "size": list(Board.size_of(made.kind, values, before if stands else None)),
-            "flags": copy.deepcopy(before.get("flags") or {}) if stands else {},
+            "flags": copied(before.get("flags") or {}) if stands else {},
             "order": before.get("order", 0),
             "mode": made.mode,
             "inputs": sockets,
@@ -223,7 +239,7 @@ class _Scope:
             kept = before.get("properties")
             for name, value in kept.items() if isinstance(kept, dict) else ():
                 if name not in _FOREIGN_PROPERTIES:
-                    node["properties"][name] = copy.deepcopy(value)
+                    node["properties"][name] = copied(value)
             title = official.own_title(before["type"], before.get("title"))
             if title:
                 node["title"] = title
@@ -247,7 +263,15 @@ def _rename_types(node: dict[str, Any]) -> None:
             _rename_type(row, "type", "name")
 
 
-def _move_promoted(graph: Graph, plans: Mapping[str, Plan]) -> None:
+class _Promoted:
+    """Where the widgets of a subgraph's inner nodes are now, as its nodes name them."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.moved = {(str(ident), name): place for (ident, name), place in plan.moved.items()}
+        self.gone = {str(made.near) for made in plan.nodes}
+
+
+def _move_promoted(graph: Graph, plans: Mapping[str, _Promoted]) -> None:
     """Widgets of inner nodes that a subgraph node shows: where they are now."""
     for node in _rows(graph, "nodes"):
         plan = plans.get(str(node.get("type")))
@@ -255,8 +279,6 @@ def _move_promoted(graph: Graph, plans: Mapping[str, Plan]) -> None:
         shown = properties.get("proxyWidgets") if isinstance(properties, dict) else None
         if plan is None or not isinstance(shown, list):
             continue
-        moved = {(str(ident), name): place for (ident, name), place in plan.moved.items()}
-        gone = {str(made.near) for made in plan.nodes}
         pairs: list[Any] = []
         values: list[Any] = []
         given = node.get("widgets_values")
@@ -264,8 +286,8 @@ def _move_promoted(graph: Graph, plans: Mapping[str, Plan]) -> None:
         for index, shown_pair in enumerate(shown):
             pair = shown_pair
             value = listed[index] if listed else None
-            if isinstance(pair, list) and len(pair) >= 2 and str(pair[0]) in gone:
-                place: tuple[Id, str] | None = moved.get((str(pair[0]), str(pair[1])))
+            if isinstance(pair, list) and len(pair) >= 2 and str(pair[0]) in plan.gone:
+                place: tuple[Id, str] | None = plan.moved.get((str(pair[0]), str(pair[1])))
                 if place is None:
                     continue
                 pair = [str(place[0]), place[1], *pair[2:]]

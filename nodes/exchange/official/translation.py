@@ -16,7 +16,7 @@ from ....dt_core.text import Template, Text
 from ...servers.lists import NONE
 from . import hint_nodes
 from . import their_nodes as official
-from .graph import BYPASS, NEVER, OF_NODE, Id, Made, Official, Plan, Source
+from .graph import BYPASS, NEVER, OF_NODE, Effort, Id, Made, Official, Plan, Source
 from .our_nodes import shapes
 from .sampler_settings import Settings, server_of, settings_of
 
@@ -58,17 +58,23 @@ _HINT_MOVED = Template(
 
 
 class Planner:
-    """Plans one graph. `new_id` draws ids, `trace` finds the official node behind a source."""
+    """Plans one graph. `new_id` draws ids, `trace` finds the official node behind a source.
+
+    Each look along a link and each node made is a step of `effort`.
+    """
 
     def __init__(
         self,
         nodes: Mapping[Id, Official],
         new_id: Callable[[], Id],
         trace: Callable[[Source], Official | None],
+        effort: Effort,
     ) -> None:
         self._official = nodes
         self._new_id = new_id
-        self._trace = trace
+        self._find = trace
+        self._effort = effort
+        self._users: Counter[Id] | None = None
         self._made: list[Made] = []
         self._by_id: dict[Id, Made] = {}
         self._servers: dict[tuple[str, str], Id] = {}
@@ -96,15 +102,21 @@ class Planner:
             steps[node.kind](node)
         for node in samplers:
             self._sampler(node)
+        became: dict[Id, Counter[Template]] = {}
+        for made in self._made:
+            became.setdefault(made.near, Counter())[shapes()[made.kind].title] += 1
         for node in self._official.values():
-            self._tell_kinds(node)
+            self._tell_kinds(node, became.get(node.id))
         return Plan(tuple(self._made), self._moved, tuple(self._changes))
 
     def _say(self, node: Official, text: Text) -> None:
         self._changes.append(OF_NODE(node=node.label, what=text))
 
-    def _tell_kinds(self, node: Official) -> None:
-        titles = Counter(shapes()[made.kind].title for made in self._made if made.near == node.id)
+    def _trace(self, source: Source) -> Official | None:
+        self._effort.step()
+        return self._find(source)
+
+    def _tell_kinds(self, node: Official, titles: Counter[Template] | None) -> None:
         if titles:
             named = [_TIMES(count=n, title=one()) if n > 1 else one() for one, n in titles.items()]
             self._say(node, NOW(nodes=named))
@@ -112,6 +124,7 @@ class Planner:
             self._say(node, _NOTHING())
 
     def _add(self, kind: str, near: Official, ident: Id | None = None, **values: Any) -> Made:
+        self._effort.step()
         made = Made(self._new_id() if ident is None else ident, kind, near.id, values)
         self._made.append(made)
         self._by_id[made.id] = made
@@ -339,12 +352,11 @@ class Planner:
         return source
 
     def _is_shared(self, refiner: Official) -> bool:
-        users = [
-            node
-            for node in self._official.values()
-            if "refiner" in node.links and self._trace(node.links["refiner"]) is refiner
-        ]
-        return len(users) > 1
+        if self._users is None:
+            sources = (n.links["refiner"] for n in self._official.values() if "refiner" in n.links)
+            found = map(self._trace, sources)
+            self._users = Counter(node.id for node in found if node is not None)
+        return self._users[refiner.id] > 1
 
     def _use_hints(self, node: Official, made: Made) -> None:
         source = node.links.get("hints")

@@ -103,16 +103,15 @@ class Wires:
                 row["link"] = into.get((ident, index))
             for index, row in enumerate(_dicts(node.get("outputs"))):
                 row["links"] = out.get((ident, index), [])
-        borders = {link.target: link for link in self._links.values()}
+        onto: dict[int, list[int]] = {}
+        for link in self._links.values():
+            if link.target == INNER_OUTPUT:
+                onto.setdefault(link.input, []).append(link.id)
         for index, row in enumerate(_dicts(self._graph.get("inputs"))):
             row["linkIds"] = out.get((INNER_INPUT, index), [])
-        if INNER_OUTPUT in borders:
+        if onto:
             for index, row in enumerate(_dicts(self._graph.get("outputs"))):
-                row["linkIds"] = [
-                    link.id
-                    for link in self._links.values()
-                    if link.target == INNER_OUTPUT and link.input == index
-                ]
+                row["linkIds"] = onto.get(index, [])
 
     def _prune(self, gone: Set[Id]) -> None:
         """Native reroutes and loose links forget the links that are no more."""
