@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from functools import cache
 from typing import TypeVar
 
 from ..errors import SettingsError
@@ -41,17 +42,30 @@ class Choice(IntEnum):
 
         Raises SettingsError where nothing matches.
         """
-        wanted = _folded(str(text))
-        for member in cls:
-            names = (member.name, member.label, member.json_name or member.name)
-            if str(text).strip() == str(int(member)) or wanted in map(_folded, names):
-                return member
-        if wanted and issubclass(cls, Sampler):
-            for member in cls:
-                if _folded(member.label) == f"{wanted}karras":  # "DPM++ 2M" alone
-                    return member
+        number = str(text).strip()
+        found = _numbers(cls).get(number, _names(cls).get(_folded(number)))
+        if found is not None:
+            return cls(found)
         labels = ", ".join(member.label for member in cls if member.label)
         raise SettingsError(_NOT_ONE_OF(text=text, labels=labels))
+
+
+@cache
+def _numbers(kind: type[Choice]) -> dict[str, Choice]:
+    return {str(int(member)): member for member in kind}
+
+
+@cache
+def _names(kind: type[Choice]) -> dict[str, Choice]:
+    """The members of a kind by all that may name them; the first one has a name."""
+    found: dict[str, Choice] = {}
+    for member in kind:
+        for name in (member.name, member.label, member.json_name or member.name):
+            found.setdefault(_folded(name), member)
+    for member in kind if kind is Sampler else ():
+        label = _folded(member.label)
+        found.setdefault(label.removesuffix("karras") or label, member)  # "DPM++ 2M" alone
+    return found
 
 
 def _folded(text: str) -> str:

@@ -7,7 +7,9 @@ extension's format are in `values`, decisions in `plan` and `sampler`, files in 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+import gc
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,16 +52,30 @@ def convert(workflow: Any, pulse: Callable[[], None] = lambda: None) -> Conversi
     """
     kind: Literal["ui", "api"] = "api"
     try:
-        if isinstance(workflow, Mapping) and isinstance(workflow.get("nodes"), list):
-            kind = "ui"
-            made, changes, count = saved_graphs.convert(workflow, pulse)
-        else:
-            made, changes, count = api_prompts.convert(_prompt(workflow), pulse)
+        with _without_collection():
+            if isinstance(workflow, Mapping) and isinstance(workflow.get("nodes"), list):
+                kind = "ui"
+                made, changes, count = saved_graphs.convert(workflow, pulse)
+            else:
+                made, changes, count = api_prompts.convert(_prompt(workflow), pulse)
     except RecursionError:
         raise NoWorkflowError(_TOO_DEEP()) from None
     if count == 0:
         raise NoWorkflowError(_NOTHING_TO_CONVERT())
     return Conversion(made, kind, _sorted(changes), count)
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Python's collector rests: among so many new nodes, none of them garbage, its rounds take
+    half of the time (20,000 samplers: 5.4 s, 3.4 s without)."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _sorted(changes: list[Text]) -> tuple[Text, ...]:

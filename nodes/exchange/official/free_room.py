@@ -36,6 +36,7 @@ _JUMPS = 20  # over nodes that lie in the way of one that moves down
 _ABOUT = 2 * _STEP
 _CELL = 800
 _CROWD = 24  # nodes in a cell that are told apart; more are a heap
+_FARTHEST = 1e7  # from the middle of the canvas
 _LARGEST = 6400  # sides of a node; what a file says beyond is not believed
 _ROW_WIDTH = 12_000  # of the rows below all else
 
@@ -146,6 +147,8 @@ class Board:
         for column in range(4):
             left = x - (column + 1) * (_WIDTH + _GAP + 20)
             aside = 1.5 * (x - left)
+            if best is not None and aside >= best[0]:
+                break
             reach = math.inf if best is None else best[0] - aside
             top = self._free_below(left, y, size, y + reach)
             if top is not None:
@@ -213,13 +216,22 @@ def _rect(pos: tuple[float, float], size: tuple[float, float]) -> Rect:
     return pos[0], pos[1] - _TITLE, pos[0] + width, pos[1] + height
 
 
+_PLAIN = frozenset({int, float})
+
+
+def _coordinate(number: float) -> float:
+    return float(number) if abs(number) < _FARTHEST else 0.0
+
+
 def _pair(given: Any) -> tuple[float, float]:
     """A position or size, saved as a list or as an object with the keys "0" and "1"."""
+    if type(given) is list and len(given) == 2:  # nearly all
+        first, second = given
+        if type(first) in _PLAIN and type(second) in _PLAIN:
+            return _coordinate(first), _coordinate(second)
     if isinstance(given, Mapping):
         given = [given.get("0"), given.get("1")]
     parts = list(given)[:2] if isinstance(given, (list, tuple)) else []
-    numbers = [
-        float(part) if isinstance(part, (int, float)) and abs(part) < 1e7 else 0.0 for part in parts
-    ]
+    numbers = [_coordinate(part) if isinstance(part, (int, float)) else 0.0 for part in parts]
     numbers += [0.0] * (2 - len(numbers))
     return numbers[0], numbers[1]

@@ -92,6 +92,7 @@ _PLACES = {
     for name in sorted(_FIELDS.keys() - _OTHER_FORM - _SAMPLER_INPUTS.keys())
     if (place := _place(name))
 }
+_DEFAULTS = {name: DEFAULTS[name] for name in _KNOWN}
 _BY_OUR_NAME = {_NAMES.get(field.name, field.name): field for field in _FIELDS.values()}
 
 
@@ -191,7 +192,7 @@ def _differs(name: str, ours: Mapping[str, Any]) -> bool:
     if not ours.get(themes.SWITCHES.get(name, ""), True):
         return False
     value = SeedMode.from_label(ours[name]) if name == "seed_mode" else ours[name]
-    return bool(value != DEFAULTS[name])
+    return bool(value != _DEFAULTS[name])
 
 
 def _chosen(name: str, values: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -218,6 +219,7 @@ def is_official(kind: Any) -> bool:
     return isinstance(kind, str) and kind in KINDS
 
 
+@cache
 def _layouts(kind: str) -> tuple[tuple[str, ...], ...]:
     """The saved orders of a node, the newest first."""
     names = tuple(field.name for field in FIELDS[kind])
@@ -236,7 +238,7 @@ def saved(kind: str, node: Mapping[str, Any], say: Say) -> dict[str, Any]:
     """The raw values of a node in a saved graph, by name."""
     for key in ("widget_values_keyed", "widgets_values_named", "widgets_values"):
         named = node.get(key)
-        if isinstance(named, Mapping) and named:
+        if isinstance(named, dict) and named:
             return {_RENAMED.get(str(name), str(name)): value for name, value in named.items()}
     listed = node.get("widgets_values")
     values = list(listed) if isinstance(listed, Sequence) and not isinstance(listed, str) else []
@@ -276,7 +278,7 @@ def read(
         raw = _unshifted(raw, say)
     for field in FIELDS[kind]:
         given = raw.get(field.name)
-        if isinstance(given, Mapping) and "__value__" in given:
+        if type(given) is dict and "__value__" in given:
             given = given["__value__"]
         if field.kind == "model":
             values[field.name] = model_of(given) or model_of((fallback or {}).get(field.name))

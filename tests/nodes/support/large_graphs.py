@@ -64,6 +64,26 @@ def chained(kind: str, name: str, nodes: int) -> dict[str, Any]:
     return graph
 
 
+def shared_hints(samplers: int, hints: int) -> dict[str, Any]:
+    """Samplers that all hang on one chain of hints, each of which has a map."""
+    graph = chained("DrawThingsHints", "hints", hints)
+    for node in graph["nodes"]:
+        inputs = node["inputs"]
+        inputs.append({"name": "image1", "type": "IMAGE", "link": 100_000 + node["id"]})
+        node["widgets_values"] = ["Depth", 1, "(None selected)", 1, "(None selected)", 1]
+        slot = len(inputs) - 1
+        graph["links"].append([100_000 + node["id"], 99_999, 0, node["id"], slot, "IMAGE"])
+    graph["nodes"].append({"id": 99_999, "type": "LoadImage", "pos": [0, 900], "size": [9, 9]})
+    for number in range(samplers):
+        ident, link = 200_000 + number, 300_000 + number
+        graph["nodes"].append(
+            {**alone("DrawThingsSampler", 1)["nodes"][0], "id": ident,
+             "inputs": [{"name": "hints", "type": "DT_HINTS", "link": link}]}
+        )  # fmt: skip
+        graph["links"].append([link, hints, 0, ident, 0, "DT_HINTS"])
+    return graph
+
+
 def prompt(graph: Mapping[str, Any]) -> dict[str, Any]:
     """The nodes of a saved graph in API form, with their default values."""
     inputs: dict[int, dict[str, Any]] = {node["id"]: {} for node in graph["nodes"]}
