@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 from functools import cache
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from ..errors import SettingsError
 from ..text import Template
@@ -45,7 +45,7 @@ class Choice(IntEnum):
         number = str(text).strip()
         found = _numbers(cls).get(number, _names(cls).get(_folded(number)))
         if found is not None:
-            return cls(found)
+            return cast("_Any", found)
         labels = ", ".join(member.label for member in cls if member.label)
         raise SettingsError(_NOT_ONE_OF(text=text, labels=labels))
 
