@@ -47,7 +47,6 @@ def test_an_encoding_that_a_server_would_drop_is_never_sent(
     assert words in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["a\x00b.ckpt", "\ud800.ckpt"], ids=["NUL", "half a letter"])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -60,8 +59,8 @@ def test_an_encoding_that_a_server_would_drop_is_never_sent(
     ],
     ids=["model", "refiner", "upscaler", "face restoration", "LoRA", "control"],
 )
-def test_a_name_that_no_file_can_have_is_never_sent(settings: Any, name: str) -> None:
-    wanted = Configuration(**{"model": "m.ckpt", **settings(name)})
+def test_a_name_with_nul_is_never_sent(settings: Any) -> None:
+    wanted = Configuration(**{"model": "m.ckpt", **settings("a\x00b.ckpt")})
     with pytest.raises(RequestError, match="No file can be called"):
         build(resolve(GenerationRequest(wanted)))
 
