@@ -21,12 +21,13 @@ from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import ProtocolError, RequestError, SettingsError, TensorError
 from ...dt_core.generation.allowance import Allowance
 from ...dt_core.generation.delivery import Delivery
-from ...dt_core.generation.events import Arrival
+from ...dt_core.generation.events import Arrival, AudioReceived
 from ...dt_core.generation.reading import Reader
 from ...dt_core.metadata import Generation, encode, read
 from ...dt_core.metadata.generation_data import to_json
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.pictures.stack import Stack
+from ...dt_core.pictures.values import Audio
 from ...dt_core.request.message import build
 from ...dt_core.request.parts import Lora
 from ...dt_core.request.resolved import GenerationRequest, resolve
@@ -38,6 +39,9 @@ from ...dt_core.wire import protobuf, tensor
 MODEL = "z_image_turbo_1.0_q6p.ckpt"
 _OVERRIDE = ("models", "loras", "controlNets", "textualInversions", "upscalers")
 _PLAIN: tuple[tensor.Codec, ...] = ("raw", "zip")
+_FILM = Configuration(
+    model="ltx_2.3_22b_dev_q6p.ckpt", start_width=64, start_height=64, num_frames=9
+)
 _FULL = Configuration(
     model=MODEL,
     start_width=512,
@@ -89,8 +93,19 @@ def _tensor_seeds() -> list[bytes]:
 
 
 def _read_answer(data: bytes) -> object:
+    return _read_answer_to(_FULL, data)
+
+
+def _read_film(data: bytes) -> object:
+    """Of a film with sound, whose pieces are then put together."""
+    events = _read_answer_to(_FILM, data)
+    pieces = [event.samples for event in events if isinstance(event, AudioReceived)]
+    return Audio.joined(pieces, 48_000) if pieces else None
+
+
+def _read_answer_to(settings: Configuration, data: bytes) -> list[Arrival]:
     profile = ServerProfile()
-    resolved = resolve(GenerationRequest(_FULL), Catalog())
+    resolved = resolve(GenerationRequest(settings), Catalog())
     reader = Reader(profile, Stack(1), Allowance(resolved, profile.address))
     events: list[Arrival] = []
     delivery = Delivery(events.append, lambda: None, 1)
@@ -98,6 +113,19 @@ def _read_answer(data: bytes) -> object:
     reader.finish()
     delivery.finish()
     return events
+
+
+def _film_seeds() -> list[bytes]:
+    answer = protobuf.ImageGenerationResponse
+    halves = [np.zeros((channels, 64), np.float16) for channels in (1, 2, 3)]
+    latents = [np.zeros(shape, np.float16) for shape in ((2, 8, 8, 128), (1, 90, 2, 128))]
+    tensors = [tensor.encode(array) for array in halves]
+    return [
+        *(answer(generatedAudio=[data]).SerializeToString() for data in tensors),
+        answer(generatedAudio=tensors).SerializeToString(),
+        *(answer(previewImage=tensor.encode(each)).SerializeToString() for each in latents),
+        *_answer_seeds(),
+    ]
 
 
 def _answer_seeds() -> list[bytes]:
@@ -180,6 +208,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
     {
         "tensor": Target(_read_tensor, (TensorError,), _tensor_seeds),
         "answer": Target(_read_answer, (ProtocolError, TensorError), _answer_seeds),
+        "film": Target(_read_film, (ProtocolError, TensorError), _film_seeds),
         "configuration": Target(_read_configuration, (SettingsError,), _configuration_seeds),
         "app_json": Target(_read_app_json, (SettingsError,), _app_json_seeds),
         "catalog": Target(_read_catalog, (RequestError,), _catalog_seeds),

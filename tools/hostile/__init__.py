@@ -1,0 +1,1 @@
+"""What hostile answers cost in memory, beside honest ones to the same request."""
