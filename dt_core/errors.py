@@ -83,6 +83,34 @@ class Remedy(Enum):
         "See that the server reaches the internet and has room on its disk, or copy the file "
         "there.",
     )
+    LIST_MODELS = Template(
+        "remedy_list_models",
+        "Check the file name, or switch model browsing on there (gRPCServerCLI: --model-browser).",
+    )
+    OTHER_SETTINGS = Template(
+        "remedy_other_settings",
+        "Try another sampler, size or model, and look at the server's log.",
+    )
+    STOP_COMPRESSION = Template(
+        "remedy_stop_compression",
+        "Switch compression of answers off there (gRPCServerCLI: --no-response-compression).",
+    )
+    PLAIN_NAME = Template("remedy_plain_name", "Use a plain name without folders.")
+    IMPORT_FIRST = Template(
+        "remedy_import_first",
+        "Import it in the Draw Things app, which makes a .ckpt file of it, and upload that one.",
+    )
+    FOLLOW_LINK = Template("remedy_follow_link", "Upload the file that it leads to.")
+    CHOOSE_FILE = Template("remedy_choose_file", "Choose a model file.")
+    MAKE_ROOM_THERE = Template(
+        "remedy_make_room_there",
+        "Check that the server's models folder can be written and that its disk has room.",
+    )
+    SECRET_AND_ROOM = Template(
+        "remedy_secret_and_room",
+        "Check the shared secret and the room on the server's disk; its log knows more.",
+    )
+    COPY_FILE = Template("remedy_copy_file", "Copy the file into the server's models folder.")
     SMALLER_PICTURES = Template("remedy_smaller_pictures", "Use smaller or fewer pictures.")
     CHOOSE_PLAIN_TEXT = Template(
         "remedy_plain_text",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..errors import ProtocolError, TensorError
+from ..errors import ProtocolError, Remedy, TensorError
 from ..pictures import previews
 from ..request import frames
 from ..request.resolved import Resolved
@@ -13,26 +13,23 @@ from ..wire.tensor import HEADER_BYTES, Datatype, TensorHeader
 
 _TOO_MANY = Template(
     "far_more_pictures",
-    "The server at {address} sends far more pictures than were asked for, so the rest is left "
-    "out: see what answers at that address.",
+    "The server at {address} sends far more pictures than were asked for, so the rest is left out.",
 )
 _TOO_LARGE = Template(
     "far_larger_pictures",
-    "The server at {address} sends a picture of {sent} px where at most {asked} px can be: see "
-    "what answers at that address.",
+    "The server at {address} sends a picture of {sent} px where at most {asked} px can be.",
 )
 _NO_PICTURE = Template(
     "no_picture_shape", "An array of shape {shape} and type {datatype} is no picture."
 )
 _ENDLESS = Template(
     "far_larger_message",
-    "The server at {address} sends far more at once than was asked for: see what answers at that "
-    "address.",
+    "The server at {address} sends far more at once than was asked for.",
 )
 _MISSING = Template(
     "pictures_missing",
     "The server at {address} announced {announced} of pictures and sent {sent}: the others are "
-    "missing; generate again, and look at its log.",
+    "missing.",
 )
 
 SPARE_PICTURES = 64  # more than asked for: layers, frames of a rule that we do not know
@@ -97,7 +94,7 @@ class Allowance:
     def check_message(self, size_bytes: int) -> None:
         """One more message, not yet read. Raises ProtocolError if it is too large."""
         if size_bytes > self.message_bytes:
-            raise ProtocolError(_ENDLESS(address=self._address))
+            raise ProtocolError(_ENDLESS(address=self._address), remedy=Remedy.SEE_WHO_ANSWERS)
 
     def check_picture(self, header: TensorHeader) -> None:
         """A picture begins with this. Raises ProtocolError if it is far too large or one too
@@ -109,10 +106,11 @@ class Allowance:
                     address=self._address,
                     sent=f"{width}x{height}",
                     asked="x".join(map(str, self._sides)),
-                )
+                ),
+                remedy=Remedy.SEE_WHO_ANSWERS,
             )
         if self._pictures < 1 or self._pixels < height * width:
-            raise ProtocolError(_TOO_MANY(address=self._address))
+            raise ProtocolError(_TOO_MANY(address=self._address), remedy=Remedy.SEE_WHO_ANSWERS)
 
     def take(self, header: TensorHeader, wire_bytes: int) -> None:
         """One more picture, still encoded. Raises what `check_picture` does."""
@@ -148,7 +146,10 @@ class Allowance:
         """At the end, if pictures arrived. Raises ProtocolError if more were announced."""
         if 0 < self._arrived < self._announced:
             announced, sent = _megabytes(self._announced), _megabytes(self._arrived)
-            raise ProtocolError(_MISSING(address=self._address, announced=announced, sent=sent))
+            raise ProtocolError(
+                _MISSING(address=self._address, announced=announced, sent=sent),
+                remedy=Remedy.READ_LOG,
+            )
 
 
 def _picture_size(header: TensorHeader) -> tuple[int, int]:

@@ -54,8 +54,7 @@ _OTHER_COUNT = Template(
 )
 _NO_MODEL_HERE = Template(
     "no_such_model_unlisted",
-    "The server at {address} has no model '{file}'. It does not list what it has: check the file "
-    "name, or start it with --model-browser (in the app: switch model browsing on).",
+    "The server at {address} has no model '{file}'. It does not list what it has.",
 )
 
 
@@ -307,7 +306,7 @@ class Client:
         self, error: grpc.RpcError, request: GenerationRequest, downloads: bool
     ) -> DrawThingsError:
         """What it means that a generation failed; `downloads`: the server was fetching a file."""
-        link, pictures = self.server.link, request.image is not None or bool(request.references)
+        link, pictures = self.server.link, _has_pictures(request)
         meant = link.explain(error, failures.Known(pictures=pictures))
         if isinstance(meant, Cancelled):
             # Whoever stops because nothing came may have waited on a dead connection: the
@@ -322,7 +321,7 @@ class Client:
         try:
             catalog = self._greet(SECRET_TIMEOUT_S)
             is_right = True
-            downloads = downloads or (catalog.browsable and not catalog.has(request.model))
+            downloads = downloads or _lacks_files(request, catalog)
         except SecretRejected as rejected:
             return rejected
         except DrawThingsError:
@@ -341,7 +340,9 @@ class Client:
         if catalog is None or not catalog.browsable:
             if self.files_exist([file])[0].exists:
                 return resolved
-            raise ModelNotFound(_NO_MODEL_HERE(address=self.profile.address, file=file))
+            raise ModelNotFound(
+                _NO_MODEL_HERE(address=self.profile.address, file=file), remedy=Remedy.LIST_MODELS
+            )
         available = tuple(sorted(model.file for model in catalog.models))
         close = difflib.get_close_matches(file, available, n=3)
         ordered = [*close, *(name for name in available if name not in close)]
@@ -396,6 +397,19 @@ class Client:
             if not isinstance(meant, NoAnswer):  # it may be busy
                 self.server.link.doubt(connection)
             raise meant from None
+
+
+def _lacks_files(request: GenerationRequest, catalog: Catalog) -> bool:
+    """Whether the server has to fetch the model or a LoRA, as far as it tells what it has."""
+    wanted = resolve(request, catalog)
+    files = (str(wanted.settings["model"]), *(lora.file for lora in wanted.loras))
+    return catalog.browsable and not all(map(catalog.has, files))
+
+
+def _has_pictures(request: GenerationRequest) -> bool:
+    driving = any(control.picture is not None for control in request.controls)
+    one = request.image is not None or request.mask is not None
+    return one or driving or bool(request.references or request.frames)
 
 
 class AsyncClient:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..connection import late_grpc as grpc
 from ..connection.profile import ServerProfile
-from ..errors import Cancelled, DrawThingsError, NoImages, ServerUnreachable, TensorError
+from ..errors import Cancelled, DrawThingsError, NoImages, Remedy, ServerUnreachable, TensorError
 from ..pictures.stack import Stack
 from ..request import frames
 from ..text import Template
@@ -36,15 +36,13 @@ from .reading import Reader
 
 _ENDED_THERE = Template(
     "generation_ended_there",
-    "The server at {address} ended the generation: it stops, or somebody cancelled it there. See "
-    "that it runs, and generate again.",
+    "The server at {address} ended the generation: it stops, or somebody cancelled it there.",
 )
 CANCELLED = Template("generation_cancelled", "The generation was cancelled.")
 _NO_PICTURE = Template(
     "finished_without_picture",
     "The server at {address} finished without a picture: the generation failed there (a NaN in "
-    "the model, a combination it does not support) or was cancelled in the app. Try another "
-    "sampler, size or model, and look at its log.",
+    "the model, a combination it does not support) or was cancelled in the app.",
 )
 
 
@@ -137,7 +135,9 @@ class Job(EventQueue[Event]):
             return Cancelled(CANCELLED())
         if not isinstance(meant, Cancelled):
             return meant
-        return ServerUnreachable(_ENDED_THERE(address=self._profile.address))
+        return ServerUnreachable(
+            _ENDED_THERE(address=self._profile.address), remedy=Remedy.SEE_THAT_IT_RUNS
+        )
 
     def _read(self) -> None:
         first, start = self._prepare()
@@ -170,4 +170,4 @@ class Job(EventQueue[Event]):
         if self._lost:
             raise self._lost[0]
         if not self.images:
-            raise NoImages(_NO_PICTURE(address=self._profile.address))
+            raise NoImages(_NO_PICTURE(address=self._profile.address), remedy=Remedy.OTHER_SETTINGS)

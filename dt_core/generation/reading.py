@@ -15,7 +15,7 @@ from ..connection.profile import ServerProfile
 from ..errors import ProtocolError, Remedy, TensorError
 from ..pictures import pixels
 from ..pictures.stack import Place, Stack
-from ..text import Filling, Template
+from ..text import Filling, Template, Text
 from ..wire import protobuf, tensor
 from .allowance import Allowance, wire_limit
 from .delivery import Delivery
@@ -32,25 +32,18 @@ from .events import (
     Stage,
 )
 
-_UNUSABLE = {
-    "a picture": Template(
-        "picture_unusable", "A picture from the server at {address} cannot be used. {why}"
-    ),
-    "the sound": Template(
-        "sound_unusable", "The sound from the server at {address} cannot be used. {why}"
-    ),
-}
-
-
+_UNUSABLE = Template(
+    "picture_unusable", "A picture from the server at {address} cannot be used. {why}"
+)
+_A_PICTURE = Template("received_picture", "a picture")
+_THE_SOUND = Template("received_sound", "the sound")
 _ENDLESS = Template(
     "tensor_without_end",
-    "The server at {address} sent {what} without an end: see what answers at that address, and "
-    "generate again.",
+    "The server at {address} sent {what} without an end.",
 )
 _STOPPED = Template(
     "stopped_in_the_middle",
-    "The server at {address} stopped in the middle of {what}: the connection or the server broke; "
-    "generate again.",
+    "The server at {address} stopped in the middle of {what}: the connection or the server broke.",
 )
 _ODD_PREVIEW = Template(
     "odd_preview",
@@ -81,7 +74,7 @@ class _Assembler:
     the whole may have; 0 leaves it out.
     """
 
-    what: str
+    what: Text
     profile: ServerProfile
     begins: Callable[[bytes], int]
     most_bytes: int
@@ -96,7 +89,10 @@ class _Assembler:
                 self._begin(part)
             self.size_bytes += len(part)
             if self.size_bytes > self.limit_bytes and (more or self.left_out):
-                raise ProtocolError(_ENDLESS(address=self.profile.address, what=self.what))
+                raise ProtocolError(
+                    _ENDLESS(address=self.profile.address, what=self.what),
+                    remedy=Remedy.SEE_WHO_ANSWERS,
+                )
             if not self.left_out:
                 self.pieces.append(part)
             if more:
@@ -131,7 +127,10 @@ class _Assembler:
 
     def finish(self) -> None:
         if self.size_bytes:
-            raise ProtocolError(_STOPPED(address=self.profile.address, what=self.what))
+            raise ProtocolError(
+                _STOPPED(address=self.profile.address, what=self.what),
+                remedy=Remedy.GENERATE_AGAIN,
+            )
 
 
 class Reader:
@@ -140,8 +139,8 @@ class Reader:
     def __init__(self, profile: ServerProfile, room: Stack, allowance: Allowance) -> None:
         self._profile, self._allowance = profile, allowance
         most = allowance.message_bytes
-        self._images = _Assembler("a picture", profile, self._begins_picture, most)
-        self._audio = _Assembler("the sound", profile, self._begins_sound, most)
+        self._images = _Assembler(_A_PICTURE(), profile, self._begins_picture, most)
+        self._audio = _Assembler(_THE_SOUND(), profile, self._begins_sound, most)
         self._room = room
         self._plan: dict[Stage, int] = {}
         self._passed: dict[Stage, int] = {}
@@ -160,12 +159,12 @@ class Reader:
         more = message.chunkState == protobuf.MORE_CHUNKS
         scale = message.scaleFactor if message.HasField("scaleFactor") else 1
         for data in self._images.add(message.generatedImages, more):
-            with _naming_it("a picture", self._profile):
+            with _naming_it(self._profile):
                 header = tensor.read_header(data)
             try:
                 self._allowance.take(header, len(data))
             except TensorError as error:
-                delivery.put(Lost(_named("a picture", self._profile, error)))
+                delivery.put(Lost(_named(self._profile, error)))
                 continue
             place = self._room.reserve()
             work = partial(_image, self._profile, data, place, self._count, max(scale, 1))
@@ -180,7 +179,7 @@ class Reader:
             delivery.put(event)
 
     def _begins_picture(self, part: bytes) -> int:
-        with _naming_it("a picture", self._profile):
+        with _naming_it(self._profile):
             header = tensor.read_header(part)
         # What is no picture is told when it is whole: others may follow.
         with contextlib.suppress(TensorError):
@@ -276,16 +275,16 @@ def _signpost(message: protobuf.ImageGenerationSignpostProto) -> tuple[Stage | N
 
 
 @contextlib.contextmanager
-def _naming_it(what: str, profile: ServerProfile) -> Iterator[None]:
+def _naming_it(profile: ServerProfile) -> Iterator[None]:
     """Say whose tensor cannot be used, and what to do."""
     try:
         yield
     except TensorError as error:
-        raise _named(what, profile, error) from error
+        raise _named(profile, error) from error
 
 
-def _named(what: str, profile: ServerProfile, error: TensorError) -> TensorError:
-    unusable = _UNUSABLE[what](address=profile.address, why=error.text)
+def _named(profile: ServerProfile, error: TensorError) -> TensorError:
+    unusable = _UNUSABLE(address=profile.address, why=error.text)
     return TensorError(unusable, remedy=error.remedy or Remedy.GENERATE_AGAIN)
 
 
@@ -293,7 +292,7 @@ def _image(
     profile: ServerProfile, data: tensor.Buffer, place: Place, index: int, scale: int
 ) -> ImageReceived | Lost:
     try:
-        with _naming_it("a picture", profile):
+        with _naming_it(profile):
             picture = tensor.lend(data, lambda values: pixels.wire_to_picture(values, place))
     except TensorError as error:
         return Lost(error)

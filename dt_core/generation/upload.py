@@ -30,7 +30,7 @@ from ..errors import (
     ServerUnreachable,
     UploadFailed,
 )
-from ..text import Template, said, visible
+from ..text import Template, Text, said, visible
 from ..wire import protobuf
 
 _ENDED = Template(
@@ -39,25 +39,26 @@ _ENDED = Template(
 )
 _BAD_NAME = Template(
     "upload_bad_name",
-    "'{name}' cannot be the name of a model file: use a plain name without folders.",
+    "'{name}' cannot be the name of a model file.",
 )
 _LONG_NAME = Template(
     "upload_long_name", "The file name '{name}'… is too long: at most {name_limit} bytes."
 )
 _IMPORT_FIRST = Template(
     "upload_import_first",
-    "A server cannot use '{name}' as it is: import it in the Draw Things app, which makes a "
-    ".ckpt file of it, and upload that one.",
+    "A server cannot use '{name}' as it is.",
 )
 _NO_MODEL_FILE = Template(
     "upload_no_model_file", "'{name}' is no model file of Draw Things: those end in .ckpt."
 )
-_IS_LINK = Template("upload_is_link", "'{name}' is a link: upload the file that it leads to.")
-_IS_NO_FILE = Template("upload_is_no_file", "'{name}' is no file: choose a model file.")
+_IS_LINK = Template("upload_is_link", "'{name}' is a link.")
+_IS_NO_FILE = Template("upload_is_no_file", "'{name}' is no file.")
 _NOT_TAKEN = Template(
     "upload_not_taken",
-    "The server at {address} did not take '{name}' ({reason}): try again.",
+    "The server at {address} did not take '{name}' ({reason}).",
 )
+_SAYS = Template("server_says", "it says '{words}'")
+_TOOK_PART = Template("server_took_part", "it took {received} of {size} bytes")
 _UNREADABLE = Template("upload_unreadable", "'{name}' cannot be read: {strerror}.")
 _THERE_ALREADY = Template(
     "upload_there_already",
@@ -66,28 +67,21 @@ _THERE_ALREADY = Template(
 _CANCELLED = Template("upload_ended", "The upload was cancelled.")
 _NOT_WRITABLE = Template(
     "upload_not_writable",
-    "The server at {address} cannot write '{name}': check that its models folder can be written "
-    "and that its disk "
-    "has room.",
+    "The server at {address} cannot write '{name}'.",
 )
 _REFUSED = Template(
     "upload_refused",
-    "The server at {address} refused '{name}' ({value}): check the shared secret and the room on "
-    "its disk; its log "
-    "knows more.",
+    "The server at {address} refused '{name}' ({words}).",
 )
-_DAMAGED = Template(
-    "upload_damaged", "'{name}' arrived damaged at {address} ({details}): try again."
-)
+_DAMAGED = Template("upload_damaged", "'{name}' arrived damaged at {address} ({words}).")
 _OTHER_SIZE = Template(
     "upload_other_size",
-    "The server at {address} got another size of '{name}' than was announced ({details}): the "
-    "file may have changed "
-    "meanwhile; try again.",
+    "The server at {address} got another size of '{name}' than was announced ({words}): the file "
+    "may have changed meanwhile.",
 )
 _NO_UPLOADS = Template(
     "server_takes_no_uploads",
-    "The server at {address} takes no uploads: copy the file into its models folder.",
+    "The server at {address} takes no uploads.",
 )
 _EMPTY = Template("upload_of_nothing", "'{name}' is empty: there is nothing to upload.")
 
@@ -130,11 +124,11 @@ def check_name(name: str) -> str:
     # What cannot be seen, marks of direction too: no catalogue lists such a file.
     hidden = visible(name) != name
     if not name or name.startswith(".") or _FORBIDDEN.search(name) or hidden:
-        raise RequestError(_BAD_NAME(name=name))
+        raise RequestError(_BAD_NAME(name=name), remedy=Remedy.PLAIN_NAME)
     if len(name.encode()) > NAME_LIMIT:
         raise RequestError(_LONG_NAME(name=name[:40], name_limit=NAME_LIMIT))
     if name.lower().endswith(".safetensors"):
-        raise RequestError(_IMPORT_FIRST(name=name))
+        raise RequestError(_IMPORT_FIRST(name=name), remedy=Remedy.IMPORT_FIRST)
     if not name.lower().endswith(ENDINGS):
         raise RequestError(_NO_MODEL_FILE(name=name))
     return name
@@ -146,7 +140,7 @@ def _opened(path: Path) -> BinaryIO:
     Raises RequestError.
     """
     if path.is_symlink():
-        raise RequestError(_IS_LINK(name=path.name))
+        raise RequestError(_IS_LINK(name=path.name), remedy=Remedy.FOLLOW_LINK)
     try:
         # Between the question and this it may have become one, so the system looks too.
         flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -156,7 +150,7 @@ def _opened(path: Path) -> BinaryIO:
         raise RequestError(_UNREADABLE(name=path.name, strerror=str(error.strerror))) from None
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise RequestError(_IS_NO_FILE(name=path.name))
+        raise RequestError(_IS_NO_FILE(name=path.name), remedy=Remedy.CHOOSE_FILE)
     return os.fdopen(descriptor, "rb")
 
 
@@ -251,7 +245,7 @@ class Upload:
                 call = self._call = start(self._messages(file, size, digest, window, over))
             for number, reply in enumerate(call):
                 if not reply.chunkUploadSuccess:
-                    raise self._failed(f"it says {said(reply.message)!r}")
+                    raise self._failed(_SAYS(words=said(reply.message)))
                 received = reply.receivedOffset
                 if number:  # the first answer is to the announcement
                     window.release()
@@ -265,7 +259,7 @@ class Upload:
                 if self._call is not None:
                     self._call.cancel()  # no effect on a call that has ended
         if received != size:
-            raise self._failed(f"it took {received:,} of {size:,} bytes")
+            raise self._failed(_TOOK_PART(received=f"{received:,}", size=f"{size:,}"))
 
     def _messages(
         self,
@@ -296,32 +290,37 @@ class Upload:
         if self._cancelled.is_set():
             raise Cancelled(_CANCELLED())
 
-    def _failed(self, reason: str) -> UploadFailed:
+    def _failed(self, reason: Text) -> UploadFailed:
         return UploadFailed(
-            _NOT_TAKEN(address=self._profile.address, name=self.name, reason=reason)
+            _NOT_TAKEN(address=self._profile.address, name=self.name, reason=reason),
+            remedy=Remedy.TRY_AGAIN,
         )
 
     def _explained(self, error: grpc.RpcError) -> DrawThingsError:
         code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
         details = said(error.details() if isinstance(error, grpc.Call) else None)
-        at = self._profile.address
+        at, words = self._profile.address, details or code.name
         status = grpc.StatusCode
         if self._cancelled.is_set():
             return Cancelled(_CANCELLED())
         if code is status.INTERNAL and "file handle" in details:
-            return UploadFailed(_NOT_WRITABLE(address=at, name=self.name))
+            return UploadFailed(
+                _NOT_WRITABLE(address=at, name=self.name), remedy=Remedy.MAKE_ROOM_THERE
+            )
         if code is status.INTERNAL:
             return UploadFailed(
-                _REFUSED(address=at, name=self.name, value=details or "internal error")
+                _REFUSED(address=at, name=self.name, words=words), remedy=Remedy.SECRET_AND_ROOM
             )
         if code is status.DATA_LOSS:
             return UploadFailed(
-                _DAMAGED(name=self.name, address=self._profile.address, details=details)
+                _DAMAGED(name=self.name, address=at, words=words), remedy=Remedy.TRY_AGAIN
             )
         if code is status.INVALID_ARGUMENT:
-            return UploadFailed(_OTHER_SIZE(address=at, name=self.name, details=details))
+            return UploadFailed(
+                _OTHER_SIZE(address=at, name=self.name, words=words), remedy=Remedy.TRY_AGAIN
+            )
         if code is status.UNIMPLEMENTED:
-            return UploadFailed(_NO_UPLOADS(address=at))
+            return UploadFailed(_NO_UPLOADS(address=at), remedy=Remedy.COPY_FILE)
         meant = self._explain(error)
         if isinstance(meant, Cancelled):  # not by us
             return ServerUnreachable(

@@ -32,8 +32,7 @@ from .shared_block import SharedBlock, remove_leftovers
 
 _WORKERS_DIE = Template(
     "fpzip_workers_die",
-    "The processes that decompress pictures die as soon as they start; start the server with "
-    "--no-response-compression.",
+    "The processes that decompress pictures die as soon as they start.",
 )
 _NOT_INSTALLED = Template(
     "fpzip_not_installed",
@@ -41,8 +40,7 @@ _NOT_INSTALLED = Template(
 )
 _NO_PYTHON = Template(
     "fpzip_no_python",
-    "The picture is fpzip-compressed and there is no Python executable to decode it with; start "
-    "the server with --no-response-compression.",
+    "The picture is fpzip-compressed and there is no Python executable to decode it with.",
 )
 _UNUSABLE = Template(
     "fpzip_unusable_here",
@@ -50,8 +48,7 @@ _UNUSABLE = Template(
 )
 _NO_WORKER = Template(
     "fpzip_no_worker",
-    "No process could be started to decompress the picture ({error}); start the server with "
-    "--no-response-compression.",
+    "No process could be started to decompress the picture ({error}).",
 )
 
 
@@ -124,7 +121,7 @@ class _Worker:
 
     def __init__(self, mode: str) -> None:
         if not sys.executable:
-            raise TensorError(_NO_PYTHON())
+            raise TensorError(_NO_PYTHON(), remedy=Remedy.STOP_COMPRESSION)
         options: dict[str, Any] = {}
         if sys.platform == "win32":
             options["creationflags"] = subprocess.CREATE_NO_WINDOW
@@ -375,7 +372,7 @@ class Pool:
                     return use(result)
                 finally:
                     self._give_back(worker)
-        raise TensorError(_WORKERS_DIE())
+        raise TensorError(_WORKERS_DIE(), remedy=Remedy.STOP_COMPRESSION)
 
     def shutdown(self) -> None:
         """Stop all children. The pool can be used again afterwards."""
@@ -400,7 +397,9 @@ class Pool:
         try:
             worker = _Worker(self._mode)
         except OSError as error:
-            raise TensorError(_NO_WORKER(error=str(error))) from error
+            raise TensorError(
+                _NO_WORKER(error=str(error)), remedy=Remedy.STOP_COMPRESSION
+            ) from error
         with self._changed:
             self._all.add(worker)
         return worker

@@ -132,7 +132,7 @@ FAILURES = [
     (of("flip"), "again"),
     (of("flip", codec="zip"), "again"),
     (of("order", piece_bytes=256), "again"),
-    (of("no_last"), "generate again"),
+    (of("no_last"), "Generate again"),
     (of("endless", what="pieces"), "again"),
     (of("garbage"), "Generate again"),
     (of("status", on="echo", times=0), "try again"),

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -11,14 +15,19 @@ from drawthings.dt_core.api import remedies as in_python
 from drawthings.dt_core.cli import remedies as on_the_command_line
 from drawthings.dt_core.connection import failures
 from drawthings.dt_core.connection.failures import Known
+from drawthings.dt_core.connection.known_servers import KnownServers
 from drawthings.dt_core.connection.profile import ServerProfile
 from drawthings.dt_core.errors import DrawThingsError, GenerationFailed, Remedy
 from drawthings.dt_core.generation.client import Client
+from drawthings.dt_core.request.parts import Lora
 from drawthings.dt_core.request.resolved import GenerationRequest
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Fault, Script
 from drawthings.dt_core.text import TEMPLATES
+from drawthings.dt_core.wire import protobuf
+from drawthings.nodes.host import remedies as in_nodes
+from scripted import ScriptedServer, make_certificate, serving
 
 REAL_WORDS = "unknown error processing request"
 REQUEST = GenerationRequest(
@@ -70,6 +79,26 @@ def test_a_server_that_takes_the_secret_and_fails_is_not_told_to_have_a_wrong_on
             list(client.generate(REQUEST))
 
 
+def test_a_server_that_broke_off_while_it_fetched_a_file_could_not_download_it() -> None:
+    def generate(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        remote = protobuf.RemoteDownloadResponse(bytesReceived=1, bytesExpected=9, item=1)
+        yield protobuf.ImageGenerationResponse(remoteDownload=remote)
+        context.abort(grpc.StatusCode.INTERNAL, REAL_WORDS)
+
+    with serving(ScriptedServer(generate=generate)) as server:
+        with pytest.raises(GenerationFailed, match="could not download") as caught:
+            list(Client(ServerProfile(server.address)).generate(REQUEST))
+    assert caught.value.remedy is Remedy.LET_IT_DOWNLOAD
+
+
+def test_a_lora_that_the_server_lacks_is_the_likely_cause() -> None:
+    fault = Fault.of("status", code="INTERNAL", details=REAL_WORDS)
+    with Simulator(faults=Script((fault,))) as server:
+        request = replace(REQUEST, loras=(Lora("nowhere_lora_f16.ckpt"),))
+        with pytest.raises(GenerationFailed, match="could not download"):
+            list(Client(ServerProfile(server.address)).generate(request))
+
+
 @pytest.mark.parametrize(
     ("known", "remedy"),
     [(Known(pictures=True), Remedy.SMALLER_PICTURES), (Known(), Remedy.READ_LOG_FIRST)],
@@ -81,7 +110,31 @@ def test_smaller_pictures_help_only_where_there_are_any(known: Known, remedy: Re
     assert failures.explain(call, ServerProfile("box"), known).remedy is remedy
 
 
-FACES = {"Python": in_python.WORDS, "command": on_the_command_line.WORDS}
+FACES = {
+    "Python": in_python.WORDS,
+    "command": on_the_command_line.WORDS,
+    "nodes": in_nodes.WORDS,
+}
+
+
+@pytest.mark.parametrize("face", FACES)
+@pytest.mark.parametrize("remedy", [Remedy.ACCEPT_CERTIFICATE, Remedy.PIN_CERTIFICATE])
+def test_every_face_can_word_what_to_do_about_a_changed_certificate(
+    face: str, remedy: Remedy, tmp_path: Path
+) -> None:
+    shown, before = make_certificate("box"), "ab" * 32
+    is_pinned = remedy is Remedy.PIN_CERTIFICATE
+    with serving(ScriptedServer(), shown) as server:
+        known = KnownServers(tmp_path / "known.json")
+        known.remember(server.address, before)
+        profile = ServerProfile(server.address, fingerprint=before if is_pinned else "")
+        with pytest.raises(errors.CertificateChanged) as caught:
+            Client(profile, known=known).echo()
+
+    assert caught.value.remedy is remedy
+    told = str(caught.value.told(FACES[face]))
+    assert told.startswith(str(caught.value.text))
+    assert told.endswith("therwise somebody may be listening.")
 
 
 @pytest.mark.parametrize("face", FACES)
@@ -101,7 +154,7 @@ def test_what_happened_is_told_in_words_that_fit_everywhere() -> None:
     )
     face_only = {
         "no_size", "no_config", "not_by_set", "scale_factor_not_1", "mask_without_picture",
-        "insecure_with_tls", "command_without_model", "no_such_model_unlisted",
+        "insecure_with_tls", "command_without_model",
     }  # fmt: skip
     for key, template in TEMPLATES.items():
         if own_words.match(key) or key in face_only:

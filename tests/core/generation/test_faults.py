@@ -127,7 +127,7 @@ FAILURES = [
     (of("garbage", at=3), ProtocolError, 0, "cannot be read", "Generate again"),
     (of("garbage", picture=2), ProtocolError, 2, "cannot be read", "Generate again"),
     (of("endless", what="pieces", at=3), TensorError, 0, "cannot be used", "again"),
-    (of("no_last", picture=2), ProtocolError, 2, "middle of a picture", "generate again"),
+    (of("no_last", picture=2), ProtocolError, 2, "middle of a picture", "Generate again"),
     (of("order", picture=1), TensorError, 1, "unknown way", "again"),
     (of("size", bytes=1 << 32), ProtocolError, FRAMES, "announced 4.29 GB", "generate again"),
     *[
@@ -146,7 +146,7 @@ FAILURES = [
     (of("dims", picture=1, dims=[2**31 - 1] * 12), TensorError, 1, "is the most", "again"),
     (of("dims", picture=1, dims=[1, -4, 4, 3]), TensorError, 1, "negative", "again"),
     (of("dims", picture=1, dims=[1, 192, 192, 4]), TensorError, FRAMES - 1, "do not", "again"),
-    (of("dims", picture=1, dims=[1, 256, 256, 4]), ProtocolError, 1, "256x256 px", "see what"),
+    (of("dims", picture=1, dims=[1, 256, 256, 4]), ProtocolError, 1, "256x256 px", "See what"),
     (of("dims", picture=1, dims=[0]), TensorError, 1, "empty", "again"),
     *[
         (of("status", code=code, picture=picture), error, picture, words, step)

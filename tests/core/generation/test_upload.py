@@ -111,7 +111,7 @@ def test_a_link_is_not_followed_and_what_is_no_file_is_not_read(
     link.symlink_to(secret)
     folder.mkdir()
     os.mkfifo(pipe)
-    with pytest.raises(RequestError, match=r"'link\.ckpt' is a link: upload the file that it"):
+    with pytest.raises(RequestError, match=r"'link\.ckpt' is a link\. Upload the file that it"):
         client.upload(link).run()
     for path in (folder, pipe):
         with pytest.raises(RequestError, match="is no file"):
