@@ -238,7 +238,9 @@ class AsyncDrawThingsClient:
     async def _events(self, asked: Asked) -> AsyncGenerator[GenerationEvent, None]:
         def prepare() -> Work:
             with in_python():
-                return Work(self.sync._for(asked), asked.order)
+                work = Work(self.sync._for(asked), asked.order)
+                work.find_servers()
+                return work
 
         work = await asyncio.to_thread(prepare)
         warn(*work.notes)

@@ -120,6 +120,7 @@ class Connection:
     first: str = ""
     _make: Callable[[int, bool], grpc.Channel] | None = None
     _others: dict[tuple[int, bool], grpc.Channel] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def encrypted(self) -> bool:
@@ -141,14 +142,11 @@ class Connection:
             channel.close()
 
     def _other(self, answer_bytes: int, *, patient: bool) -> grpc.Channel:
-        with _lock:
+        with self._lock:
             key = answer_bytes, patient
             if key not in self._others and self._make is not None:
                 self._others[key] = self._make(answer_bytes, patient)
             return self._others.get(key, self.channel)
-
-
-_lock = threading.Lock()  # of the further channels of all connections
 
 
 class Link:

@@ -300,6 +300,7 @@ class Client:
 
         job = Job(prepare, self.profile, explained, room)
         self.server.runs(job)
+        job.start()
         return job
 
     def _explained(

@@ -85,6 +85,9 @@ class Job(EventQueue[Event]):
         self._lost: list[TensorError] = []
         self._state = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="drawthings-job", daemon=True)
+
+    def start(self) -> None:
+        """Begin; once. Whoever should be able to stop it has it in hand by now."""
         self._thread.start()
 
     def cancel(self) -> None:

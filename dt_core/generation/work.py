@@ -42,15 +42,24 @@ class Work:
         self.resolved = resolve(request, self.catalog)
         self.plan = planned(self.resolved)
         self.run: Run | None = None
+        self._sharing: Sequence[Client] | None = None
 
     @property
     def requests(self) -> tuple[GenerationRequest, ...]:
         return self.plan.requests
 
+    def find_servers(self) -> Sequence[Client]:
+        """Those that share the requests: every one that the names stand for.
+
+        May block for some seconds, the first time; `start` does it where nobody did.
+        """
+        if self._sharing is None:
+            self._sharing = spread(self._clients) if len(self.requests) > 1 else self._clients
+        return self._sharing
+
     def start(self) -> Run:
-        """Send it all, to every server that its names stand for; one server alone puts all
-        pictures of one size side by side. May block for some seconds."""
-        clients = spread(self._clients) if len(self.requests) > 1 else list(self._clients)
+        """Send it all. One server alone puts all pictures of one size side by side."""
+        clients = self.find_servers()
         room = None
         if len(clients) == 1:
             room = Stack(len(self.requests) * frames.pictures(self.resolved))
@@ -96,16 +105,34 @@ class Work:
 
 
 def _first_answer(clients: Sequence[Client]) -> tuple[Client, Catalog]:
-    """The first server that can be asked, and what it has: nothing known of one that is busy.
+    """The first server that can be asked, and what it has.
 
-    Raises what the last one said if none can be asked.
+    Else the first that is there but too busy to answer (started with --echo-on-queue), of which
+    nothing is known. Raises what the last one said if none is there.
     """
     if not clients:
         raise RequestError(_NO_SERVER())
+    busy: list[Client] = []
     for client in clients[:-1]:
         with contextlib.suppress(ServerError):
-            return client, client.catalog()
+            found = _asked(client)
+            if found is not None:
+                return client, found
+            busy.append(client)
     try:
-        return clients[-1], clients[-1].catalog()
-    except NoAnswer:  # started with --echo-on-queue, and busy
-        return clients[-1], Catalog()
+        last = _asked(clients[-1])
+    except ServerError:
+        if not busy:
+            raise
+        last = None
+    if last is not None or not busy:
+        return clients[-1], last or Catalog()
+    return busy[0], Catalog()
+
+
+def _asked(client: Client) -> Catalog | None:
+    """What a server has; None where it is too busy to answer."""
+    try:
+        return client.catalog()
+    except NoAnswer:
+        return None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ...dt_core.connection.profile import ServerProfile, TlsMode
@@ -72,6 +72,10 @@ def status(body: Body) -> Any:
     return _asked(question).result() if isinstance(question, _Question) else question
 
 
+def _asked(question: _Question) -> Future[Any]:
+    return here().questions.ask(question, partial(_told, question))
+
+
 async def status_in_time(request: Any) -> Any:
     """The same within STATUS_TIMEOUT_S, whatever the server does."""
     return await answered(request, lambda: _status(request), guarded=True)
@@ -112,31 +116,6 @@ def _question(body: Body) -> Any:
         return _failed(error, name, profile.address, "secret_not_stored")
     except SettingsError as error:
         return _failed(error, name, profile.address, "unknown_server")
-
-
-_being_asked: dict[_Question, Future[Any]] = {}
-_lock = threading.Lock()
-
-
-def _asked(question: _Question) -> Future[Any]:
-    """The answer to come; whoever asks the same meanwhile waits for the same one."""
-    with _lock:
-        if question in _being_asked:
-            return _being_asked[question]
-        answer = _being_asked[question] = Future()
-
-    def ask() -> None:
-        try:
-            answer.set_result(_told(question))
-        except BaseException as error:
-            answer.set_exception(error)
-        finally:
-            with _lock:
-                del _being_asked[question]
-
-    # Not in a pool: as many as there are servers, and a silent one holds up no other.
-    threading.Thread(target=ask, name="drawthings-status", daemon=True).start()
-    return answer
 
 
 def _told(question: _Question) -> Any:

@@ -78,8 +78,14 @@ async def generate(
     """
     servers = [here().clients.client(member).sync for member in profile.members]
     Display.prepare(node_id)
-    work = await _watched(lambda: Work(servers, lambda _: (first, planned)))
-    run = await _watched(work.start)
+
+    def prepare() -> Work:
+        work = Work(servers, lambda _: (first, planned))
+        work.find_servers()
+        return work
+
+    work = await _watched(prepare)
+    run = work.start()  # here, so that nobody who stops it now leaves it running
     display = Display(node_id, len(work.requests), run.servers)
     await _follow(run, display)
     if work.client.known_catalog is not None:

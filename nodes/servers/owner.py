@@ -11,16 +11,18 @@ from ...dt_core.generation.registry import Servers
 from . import kept
 from .clients import Clients
 from .lists import KnownLists
+from .questions import Questions
 from .transfers import Transfers
 
 
 class Owner:
-    """Connections, clients, what the servers told, and files on their way to them."""
+    """Connections, clients, what the servers told and are asked, and files on their way there."""
 
     def __init__(self) -> None:
         self.servers = Servers(kept.known_servers())
         self.clients = Clients(self.servers)
         self.lists = KnownLists(self.clients)
+        self.questions = Questions()
         self.transfers = Transfers()
 
     def close(self) -> None:
