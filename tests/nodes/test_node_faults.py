@@ -13,11 +13,14 @@ import pytest
 import torch
 from comfy import model_management
 from drawthings.dt_core.connection.profile import ServerProfile
+from drawthings.dt_core.generation.events import Noticed
 from drawthings.dt_core.request.parts import ModelChoice
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import KINDS, Fault, Script
+from drawthings.dt_core.text import verbatim
 from drawthings.nodes.host import compat
 from drawthings.nodes.running import reporting
+from drawthings.nodes.running.display import Display
 from drawthings.nodes.sampler import DTSampler
 
 STILL = "z_image_turbo_1.0_q6p.ckpt"
@@ -249,3 +252,10 @@ def test_what_a_later_server_says_costs_no_picture_and_needs_no_note(faulty: Sim
     output = sample(faulty, *later, steps=8)
     assert len(output.args[0]) == 1
     assert not notes(output)
+
+
+def test_what_is_odd_about_an_answer_is_a_note_of_the_node() -> None:
+    odd = verbatim("The sound is odd.")
+    display = Display("1", 1)
+    asyncio.run(display.show([Noticed(odd), Noticed(odd)]))
+    assert set(display.notes) == {odd}
