@@ -21,7 +21,7 @@ _MARK = "node texts: "  # ComfyUI writes to the same stream
 _SETTING = "drawthings_setting"  # names the row of the settings table
 _LISTED = "drawthings_list"  # marks combos of what a server has
 _STORED = {"saved_server"}  # combos of what a user has
-_ELSEWHERE = ("api", "cli", "doctor", "simulator")  # rooms of dt_core that no page shows
+_ELSEWHERE = ("api", "cli", "simulator")  # rooms of dt_core that no page shows
 
 
 def collect(nodes: list[Any]) -> list[dict[str, Any]]:

@@ -2,6 +2,8 @@
 
 for verdict in examine(Client(ServerProfile("my-mac.local"))):
     print(verdict.outcome.value, verdict.title, verdict.text)
+
+`Examination` is the same in two steps, for whoever asks a person in between or wants to stop it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from .line_checks import LINE
 from .picture_checks import PICTURES
 from .stream_checks import STREAM
 from .verdicts import Found, Verdict, failed, not_applicable
-from .visit import Check, NothingToCompare, Visit
+from .visit import Check, NothingToCompare, Stopped, Visit
 
 SECONDS = 110.0  # for everything; what is not begun by then is left out
 CHECKS = (*LINE, *PICTURES, *STREAM)
@@ -32,7 +34,7 @@ _NO_MODEL = Template(
 _NOT_THERE = Template("doctor_model_not_there", "The server has no model {model}.")
 _WILL_GENERATE = Template(
     "doctor_will_generate",
-    "Some ten small pictures will be generated with {model}; that takes up to {seconds} s.",
+    "Some fifteen small pictures will be generated with {model}; that takes up to {seconds} s.",
 )
 
 # Families whose models are small, the smallest first; the rest comes after, in table order.
@@ -61,6 +63,71 @@ def smallest(catalog: Catalog) -> Model | None:
     return min(made_for_this, key=rank, default=next(iter(catalog.models), None))
 
 
+class Examination:
+    """A visit to one server: what would be generated (`begin`), then the checks (`verdicts`)."""
+
+    def __init__(self, client: Client, *, model: str = "", seconds: float = SECONDS) -> None:
+        """`model` is a file or display name, by default the smallest that the server lists."""
+        self._visit = Visit(client)
+        self._wanted = model
+        self._seconds = seconds
+
+    def begin(self) -> Text | None:
+        """Ask what the server has. What is about to run; None where there is no model to run.
+
+        Raises only what keeps anything from being asked: ServerUnreachable, TrustError,
+        SecretRejected; and ModelNotFound for a model that is not there.
+        """
+        visit, wanted = self._visit, self._wanted
+        visit.catalog = visit.client.echo()
+        found = visit.catalog.model(wanted) if wanted else smallest(visit.catalog)
+        if wanted and found is None and visit.catalog.browsable and not visit.catalog.has(wanted):
+            raise ModelNotFound(_NOT_THERE(model=wanted))
+        visit.model, visit.file = found, found.file if found else wanted
+        if not visit.file:
+            return None
+        return _WILL_GENERATE(model=visit.file, seconds=int(self._seconds))
+
+    def verdicts(self, may_generate: Callable[[], bool]) -> Iterator[Verdict]:
+        """A verdict for each check, as soon as there is one; call `begin` before.
+
+        `may_generate` is asked once, before the first generation. Ends early when stopped.
+        """
+        visit = self._visit
+        visit.began = time.monotonic()
+        allowed: bool | None = None
+        for check in CHECKS:
+            if check.generates and visit.file and allowed is None:
+                allowed = may_generate()
+            try:
+                found = self._left_out(check, allowed) or check.look(visit)
+            except NothingToCompare:
+                found = not_applicable(_NO_BASE())
+            except Stopped:
+                return
+            except DrawThingsError as error:
+                found = failed(error)
+            if visit.stopped:
+                return
+            yield Verdict(check.name, check.title(), found.outcome, found.text, found.figures)
+
+    def _left_out(self, check: Check, allowed: bool | None) -> Found | None:
+        """Why a check is not made; None where it is."""
+        if not check.generates:
+            return None
+        if not self._visit.file:
+            return not_applicable(_NO_MODEL())
+        if not allowed:
+            return not_applicable(_NOT_ASKED())
+        if time.monotonic() - self._visit.began > self._seconds:
+            return not_applicable(_NO_TIME(seconds=int(self._seconds)))
+        return None
+
+    def stop(self) -> None:
+        """End it, from any thread: what runs is cancelled, and no verdict follows."""
+        self._visit.stop()
+
+
 def examine(
     client: Client,
     *,
@@ -70,38 +137,9 @@ def examine(
 ) -> Iterator[Verdict]:
     """Check the server; a verdict for each check, as soon as there is one.
 
-    `model` is a file or display name, by default the smallest that the server lists.
     `may_generate` is asked once, with what is about to run, before the first generation.
-    Raises only what keeps anything from being asked: ServerUnreachable, TrustError,
-    SecretRejected; and ModelNotFound for a model that is not there.
+    `model`, and what is raised: as `Examination` says.
     """
-    visit = Visit(client)
-    visit.catalog = client.echo()
-    found = visit.catalog.model(model) if model else smallest(visit.catalog)
-    if model and found is None and visit.catalog.browsable and not visit.catalog.has(model):
-        raise ModelNotFound(_NOT_THERE(model=model))
-    visit.model, visit.file = found, found.file if found else model
-    allowed: bool | None = None
-    for check in CHECKS:
-        if check.generates:
-            if not visit.file:
-                yield _verdict(check, not_applicable(_NO_MODEL()))
-                continue
-            if allowed is None:
-                allowed = may_generate(_WILL_GENERATE(model=visit.file, seconds=int(seconds)))
-            if not allowed:
-                yield _verdict(check, not_applicable(_NOT_ASKED()))
-                continue
-            if time.monotonic() - visit.began > seconds:
-                yield _verdict(check, not_applicable(_NO_TIME(seconds=int(seconds))))
-                continue
-        try:
-            yield _verdict(check, check.look(visit))
-        except NothingToCompare:
-            yield _verdict(check, not_applicable(_NO_BASE()))
-        except DrawThingsError as error:
-            yield _verdict(check, failed(error))
-
-
-def _verdict(check: Check, found: Found) -> Verdict:
-    return Verdict(check.name, check.title(), found.outcome, found.text, found.figures)
+    examination = Examination(client, model=model, seconds=seconds)
+    question = examination.begin()
+    yield from examination.verdicts(lambda: question is not None and may_generate(question))

@@ -22,7 +22,14 @@ _PACKAGES = ("grpcio", "protobuf", "flatbuffers", "numpy", "Pillow", "fpzip", "r
 _REACH = Template("doctor_reach", "Reaching it")
 _ANSWERS = Template("doctor_answers", "It answers in {ms} ms.")
 _SECURITY = Template("doctor_security", "Encryption")
-_SECURED = Template("doctor_secured", "{security}.")
+_SECURED = {
+    "none": Template("doctor_plain", "None: all can be read on the network."),
+    "stock": Template("doctor_tls_stock", "TLS, public stock certificate."),
+    "pinned": Template("doctor_tls_pinned", "TLS, pinned certificate."),
+    "own": Template("doctor_tls_own", "TLS, the server's own certificate."),
+    "system": Template("doctor_tls_system", "TLS, certificate that this system trusts."),
+    "authority": Template("doctor_tls_authority", "TLS, certificate of your own authority."),
+}
 _SECRET = Template("doctor_secret", "Shared secret")
 _SECRET_RIGHT = Template("doctor_secret_right", "It wants a secret, and the one given is right.")
 _SECRET_IDLE = Template(
@@ -58,8 +65,8 @@ def _reach(visit: Visit) -> Found:
 
 
 def _security(visit: Visit) -> Found:
-    client = visit.client
-    return passed(_SECURED(security=client.security), trust=client.trust)
+    trust = visit.client.trust
+    return passed(_SECURED[trust](), trust=trust)
 
 
 def _secret(visit: Visit) -> Found:

@@ -118,7 +118,7 @@ def _next_run(visit: Visit) -> float:
 
 
 def _cancel(visit: Visit) -> Found:
-    call = Call(visit.client, visit.request(visit.settings(steps=50)))
+    call = visit.call(visit.request(visit.settings(steps=50)))
     cancelled = False
     try:
         for answer in call:
@@ -137,9 +137,9 @@ def _cancel(visit: Visit) -> Found:
 
 
 def _queued(visit: Visit) -> Found:
-    first = _Listener(Call(visit.client, visit.request(visit.settings(seed=7, steps=20))))
+    first = _Listener(visit.call(visit.request(visit.settings(seed=7, steps=20))))
     first.heard.wait()
-    second = _Listener(Call(visit.client, visit.request(visit.settings(seed=8))))
+    second = _Listener(visit.call(visit.request(visit.settings(seed=8))))
     second.heard.wait(QUEUED_S)
     second.call.cancel()
     first.thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,10 @@ class NothingToCompare(Exception):
     """The first picture failed, which was told already; what builds on it cannot be checked."""
 
 
+class Stopped(Exception):
+    """Whoever asked for the visit wants no more of it."""
+
+
 @dataclass(slots=True)
 class Run:
     """One generation that was looked at: its answers in order, and its pictures."""
@@ -59,7 +64,10 @@ class Run:
 
 @dataclass(slots=True)
 class Visit:
-    """What the checks share. `model` is the one that generates; None where none may."""
+    """What the checks share. `model` is the one that generates; None where none may.
+
+    One thread makes the checks; any may `stop` them.
+    """
 
     client: Client
     catalog: Catalog = field(default_factory=Catalog)
@@ -68,6 +76,29 @@ class Visit:
     began: float = field(default_factory=time.monotonic)
     plain: Run | None = None  # the text to image run that others are compared with
     tried: bool = False  # whether that was begun
+    stopped: bool = False
+    _calls: list[Call] = field(default_factory=list)  # that may still run
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def stop(self) -> None:
+        """Cancel what runs and begin nothing more; from any thread."""
+        with self._lock:
+            self.stopped = True
+            calls, self._calls = self._calls, []
+        for call in calls:
+            call.cancel()
+
+    def call(self, request: GenerationRequest, *, chunked: bool = True) -> Call:
+        """Begin a generation. Raises Stopped, and what `Client.prepare` raises."""
+        if self.stopped:
+            raise Stopped
+        call = Call(self.client, request, chunked)
+        with self._lock:
+            self._calls.append(call)
+        if self.stopped:
+            call.cancel()
+            raise Stopped
+        return call
 
     @property
     def family(self) -> Family | None:
@@ -104,7 +135,7 @@ class Visit:
         Raises what a generation may raise, and ProtocolError for pictures of another size.
         """
         began = time.monotonic()
-        call = Call(self.client, request, chunked)
+        call = self.call(request, chunked=chunked)
         try:
             answers = list(call)
         finally:

@@ -8,10 +8,22 @@ named; never to an address that only a request names.
 from __future__ import annotations
 
 from ..host import compat
-from . import catalogs, conversion, discovered, effects, examples, exchange, servers, uploads
+from . import (
+    catalogs,
+    conversion,
+    discovered,
+    effects,
+    examining,
+    examples,
+    exchange,
+    servers,
+    uploads,
+)
 
 PREFIX = "/drawthingsnodes"
-MODULES = (catalogs, servers, effects, exchange, uploads, conversion, discovered, examples)
+MODULES = (
+    catalogs, servers, effects, exchange, uploads, conversion, discovered, examples, examining
+)  # fmt: skip
 
 
 def register() -> None:

@@ -99,6 +99,11 @@ def asking_route(work: Work) -> Callable[[Any], Awaitable[Any]]:
     return _route(lambda body, _visit: work(body), ASKING, guarded=True)
 
 
+def long_asking_route(work: LongWork) -> Callable[[Any], Awaitable[Any]]:
+    """The same for what asks a server many times: `work` ends when the browser has gone."""
+    return _route(work, ASKING, guarded=True)
+
+
 def _route(
     work: LongWork, pool: ThreadPoolExecutor, *, guarded: bool
 ) -> Callable[[Any], Awaitable[Any]]:

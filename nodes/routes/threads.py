@@ -28,9 +28,23 @@ class Visit:
 
     def __init__(self) -> None:
         self._left = threading.Event()
+        self._lock = threading.Lock()
+        self._then: list[Callable[[], None]] = []
 
     def leave(self) -> None:
-        self._left.set()
+        with self._lock:
+            self._left.set()
+            then, self._then = self._then, []
+        for act in then:
+            act()
+
+    def when_left(self, act: Callable[[], None]) -> None:
+        """Do that once the browser has gone or all is done: quickly, and from any thread."""
+        with self._lock:
+            if not self._left.is_set():
+                self._then.append(act)
+                return
+        act()
 
     def go_on(self) -> None:
         """Raises Left if the browser has gone."""

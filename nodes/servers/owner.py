@@ -10,13 +10,14 @@ import threading
 from ...dt_core.generation.registry import Servers
 from . import kept
 from .clients import Clients
+from .examined import Examined
 from .lists import KnownLists
 from .questions import Questions
 from .transfers import Transfers
 
 
 class Owner:
-    """Connections, clients, what the servers told and are asked, and files on their way there."""
+    """Connections, clients, what the servers told and are asked, uploads to them, checks."""
 
     def __init__(self) -> None:
         self.servers = Servers(kept.known_servers())
@@ -24,10 +25,12 @@ class Owner:
         self.lists = KnownLists(self.clients)
         self.questions = Questions()
         self.transfers = Transfers()
+        self.examined = Examined()
 
     def close(self) -> None:
         """End all that runs, and every connection."""
         self.transfers.cancel_all()
+        self.examined.stop_all()
         self.servers.close()
 
 

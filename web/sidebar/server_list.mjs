@@ -2,6 +2,7 @@
 // Secrets go in and never come back.
 import { app } from '../../../scripts/app.js'
 import { BackendError, call } from '../lib/backend.mjs'
+import { checkServer } from './check_dialog.mjs'
 import { discovered } from './discovered.mjs'
 import { button, make } from '../lib/elements.mjs'
 import {
@@ -145,7 +146,10 @@ export class ServerCards {
       server.default ? 'star-fill' : 'star',
       () => void this.ask('/servers/default', { name }),
     )
-    const actions = [button(t('sidebar.test'), 'bolt', () => void this.test(server))]
+    const actions = [
+      button(t('sidebar.test'), 'bolt', () => void this.test(server)),
+      button(t('check.open'), 'list-check', () => checkServer(refOf(server), nameOf(server))),
+    ]
     if (!builtin) {
       actions.push(
         button(t('sidebar.edit'), 'pencil', () => this.edit(server)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from drawthings.dt_core.cli.main import main
 from drawthings.dt_core.connection.profile import ServerProfile
-from drawthings.dt_core.doctor.examination import CHECKS, examine
+from drawthings.dt_core.doctor.examination import CHECKS, Examination, examine
 from drawthings.dt_core.doctor.verdicts import Outcome, Verdict
 from drawthings.dt_core.errors import ModelNotFound
 from drawthings.dt_core.generation.client import Client
@@ -93,6 +94,21 @@ def test_nothing_is_generated_without_leave_and_the_question_names_the_model(
     assert "stable-diffusion" in asked[0] or ".ckpt" in asked[0]
     assert verdicts["text_to_image"].outcome is Outcome.NOT_APPLICABLE
     assert verdicts["reach"].outcome is Outcome.PASSED
+
+
+def test_a_check_that_is_stopped_cancels_what_runs_and_says_no_more() -> None:
+    with Simulator(step_delay=0.1) as server:
+        examination = Examination(Client(ServerProfile(server.address)))
+        examination.begin()
+        verdicts = []
+        for verdict in examination.verdicts(lambda: True):
+            verdicts.append(verdict.check)
+            if verdict.check == "file_names":
+                threading.Timer(0.3, examination.stop).start()  # in the first picture
+        made = len(server.requests)
+
+    assert verdicts == [check.name for check in CHECKS if not check.generates]
+    assert made == 1
 
 
 def test_a_server_that_does_not_list_its_models_takes_a_named_one() -> None:
