@@ -160,6 +160,20 @@ def read(path: Path, limit: int = READ_LIMIT) -> bytes:
         return file.read(limit)
 
 
+def peek(path: Path, limit: int) -> bytes:
+    """A file of the user's, which is read and left as it is: a regular one, of at most `limit`.
+
+    Raises OSError, ValueError for a path that cannot be.
+    """
+    with open(path, "rb", opener=_without_waiting) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "no regular file")
+        if found.st_size > limit:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        return file.read(limit)
+
+
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # for the other end of a pipe
 

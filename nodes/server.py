@@ -8,7 +8,7 @@ from ..dt_core.connection.profile import DEFAULT_ADDRESS, ServerProfile, TlsMode
 from . import fingerprints
 from .host import compat, sockets
 from .running import reporting
-from .servers import secret_homes, stored
+from .servers import authorities, secret_homes, stored
 
 AS_ABOVE = "as above"
 
@@ -101,9 +101,9 @@ class DTServer(io.ComfyNode):
             if saved_server not in (AS_ABOVE, ""):
                 return io.NodeOutput(stored.named(saved_server))
             profile = ServerProfile(
-                address, TlsMode(tls), secret_name.strip(), fingerprint, ca_file.strip()
+                address, TlsMode.of(tls), secret_name.strip(), fingerprint, ca_file.strip()
             )
-            return io.NodeOutput(secret_homes.checked(profile))
+            return io.NodeOutput(authorities.checked(secret_homes.checked(profile)))
 
     @classmethod
     def fingerprint_inputs(cls, saved_server: str = AS_ABOVE, **_inputs: object) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import files
 from ..errors import (
     CertificateChanged,
     DrawThingsError,
@@ -58,6 +59,7 @@ _NO_PEM = Template(
     "-----BEGIN CERTIFICATE-----.",
 )
 
+ROOTS_LIMIT = 1 << 20  # bytes; all authorities of a system have a quarter of it
 MAX_MESSAGE_BYTES = 1 << 30  # what the server itself accepts
 _OF_QUESTIONS = {
     "name": [
@@ -329,15 +331,15 @@ def _other_than(kind: str, address: str, expected: str, presented: str) -> Text:
 
 
 def _read_roots(ca_file: str) -> bytes:
+    """The certificates of an authority's file: a regular one of some certificates, no device."""
+    name = Path(ca_file).name
     try:
-        pem = Path(ca_file).expanduser().read_bytes()
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise TrustError(
-            _NO_FILE(file=Path(ca_file).name, reason=reason), remedy=Remedy.CHECK_PATH
-        ) from None
+        pem = files.peek(Path(ca_file).expanduser(), ROOTS_LIMIT)
+    except (OSError, RuntimeError, ValueError) as error:  # "~nobody", and NUL in a path
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise TrustError(_NO_FILE(file=name, reason=reason), remedy=Remedy.CHECK_PATH) from None
     if b"-----BEGIN CERTIFICATE-----" not in pem:
-        raise TrustError(_NO_PEM(file=Path(ca_file).name))
+        raise TrustError(_NO_PEM(file=name))
     return pem
 
 

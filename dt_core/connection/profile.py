@@ -30,6 +30,7 @@ _NO_ADDRESS = Template(
     "no_server_address",
     "'{address}' is not a server address: write host, host:port or [IPv6]:port.",
 )
+_NO_MODE = Template("tls_one_of", "TLS is one of: {modes}.")
 _NO_PORT = Template("no_server_port", "The port of '{address}' must be 1 to 65535.")
 
 _NO_FINGERPRINT = Template(
@@ -59,6 +60,14 @@ class TlsMode(Enum):
     """No encryption: servers started with --no-tls."""
     AUTHORITY = "TLS, own authority"
     """TLS with a certificate that the authority in `ca_file` signed."""
+
+    @classmethod
+    def of(cls, word: object) -> TlsMode:
+        """The mode of that word. Raises SettingsError with all words where it is none."""
+        found = next((mode for mode in cls if mode.value == word), None)
+        if found is None:
+            raise SettingsError(_NO_MODE(modes=[mode.value for mode in cls]))
+        return found
 
 
 # From what anybody may read to what only the server of before can.

@@ -17,6 +17,8 @@ from .families import Family, family
 
 JsonObject = Mapping[str, Any]
 _NUMBER_LIMIT = 1 << 64  # a server identifier is as large
+_SCALE_LIMIT = 128  # of 64 px, as of the sides of a picture
+_FACTOR_LIMIT = 16
 _FPS_LIMIT = 1000  # frames per second
 _KINDS = ("models", "loras", "controls", "embeddings", "upscalers")
 
@@ -253,7 +255,7 @@ def _model(row: JsonObject) -> Model:
         file=row["file"],
         name=_name(row),
         version=_text(row, "version"),
-        default_scale=int(scale) if scale else None,
+        default_scale=int(scale) if scale and 2 <= scale <= _SCALE_LIMIT else None,
         modifier=_modifier(row),
         is_consistency_model=row.get("is_consistency_model") is True,
         guidance_embed=row.get("guidance_embed") is True,
@@ -296,15 +298,16 @@ def _embedding(row: JsonObject) -> Embedding:
         name=_name(row),
         version=_text(row, "version"),
         keyword=_text(row, "keyword"),
-        length=int(_number(row, "length") or 0),
+        length=max(int(_number(row, "length") or 0), 0),
         description=row,
     )
 
 
 def _upscaler(row: JsonObject) -> Upscaler:
+    factor = int(_number(row, "scale_factor") or 4)
     return Upscaler(
         file=row["file"],
         name=_name(row),
-        scale_factor=int(_number(row, "scale_factor") or 4),
+        scale_factor=factor if 1 <= factor <= _FACTOR_LIMIT else 4,
         description=row,
     )

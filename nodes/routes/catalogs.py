@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Iterable
@@ -25,11 +26,11 @@ from ...dt_core.errors import (
 )
 from ...dt_core.models.catalog import Catalog
 from ...dt_core.models.families import family
-from ...dt_core.text import Template
+from ...dt_core.text import Template, Text
 from ..host import sentences
 from ..servers import lists, secret_homes, stored
 from ..servers.owner import here
-from .guard import Body, UnknownServer, answered, asking_route, json_body, json_route
+from .guard import FAILED_HERE, Body, UnknownServer, answered, asking_route, json_body, json_route
 from .permitted import profile_of
 from .threads import HERE, run
 
@@ -55,15 +56,31 @@ _SILENT = Template(
     "status_silent",
     "The server at {address} did not answer within {seconds} seconds: it may be busy or stuck.",
 )
+_log = logging.getLogger("drawthings")
 _INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069]")
 
 
 def refresh(_body: Body) -> Any:
     """Ask every known server for its catalogue; a sentence for each."""
-    profiles = list(dict.fromkeys([*here().clients.profiles(), stored.default_profile()]))
-    with ThreadPoolExecutor(len(profiles)) as pool:
-        outcomes = list(pool.map(here().lists.refresh, profiles))
+    known = here().lists
+    outcomes: list[tuple[bool, Text]] = []
+    profiles = dict.fromkeys(here().clients.profiles())
+    try:
+        profiles[stored.default_profile()] = None
+    except DrawThingsError as error:  # the others are asked all the same
+        outcomes.append((False, sentences.told(error)))
+    tickets = {profile: known.ticket(profile) for profile in profiles}
+    with ThreadPoolExecutor(max(len(tickets), 1)) as pool:
+        outcomes += pool.map(_refreshed, tickets, tickets.values())
     return {"servers": [{"ok": ok, **sentences.one("sentence", said)} for ok, said in outcomes]}
+
+
+def _refreshed(profile: ServerProfile, ticket: int) -> tuple[bool, Text]:
+    try:
+        return here().lists.refresh(profile, ticket)
+    except Exception as error:  # a fault of ours with one server stops no other one
+        _log.exception("Draw Things: %s could not be asked", profile.address)
+        return False, FAILED_HERE(kind=type(error).__name__)
 
 
 def status(body: Body) -> Any:
@@ -120,6 +137,7 @@ def _question(body: Body) -> Any:
 
 def _told(question: _Question) -> Any:
     profile, name = question.profile, question.name
+    ticket = here().lists.ticket(profile)
     # A client of its own: a short patience that no running generation shares.
     client = here().clients.unlisted(profile, question.secret).sync
     client.echo_timeout_s = ECHO_TIMEOUT_S
@@ -133,7 +151,7 @@ def _told(question: _Question) -> Any:
         latency_ms = (time.perf_counter() - started) * 1e3
     except DrawThingsError as error:
         return _failed(_diagnosed(profile, error), name, profile.address)
-    here().lists.learn(profile, catalog)
+    here().lists.learn(profile, catalog, ticket)
     return {
         "code": "connected" if catalog.browsable else "browsing_off",
         "sentence": "",

@@ -45,7 +45,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 _NO_NUMBER = Template(
     "body_no_number", "The body holds {number}, which is no number that JSON can carry."
 )
-_FAILED = Template(
+FAILED_HERE = Template(
     "route_failed",
     "This went wrong here, not at a server ({kind}): the log of ComfyUI tells more.",
 )
@@ -140,7 +140,7 @@ async def answered(
         return _json({}, 499)  # as other servers write it in their logs; nobody reads it
     except Exception as error:  # a fault of ours: the page gets a sentence all the same
         _log.exception("Draw Things: %s failed", getattr(request, "path", ""))
-        said = sentences.one("error", _FAILED(kind=type(error).__name__))
+        said = sentences.one("error", FAILED_HERE(kind=type(error).__name__))
         return _json({**said, "code": "Failed"}, 500)
 
 

@@ -18,7 +18,6 @@ from ..servers.owner import here
 from .guard import Body, Refused, UnknownServer, text
 
 _NO_SERVER = Template("server_no_object", "'server' must be null or an object.")
-_NO_MODE = Template("tls_no_mode", "'tls' must be one of: {modes}.")
 _UNKNOWN = Template(
     "unknown_server",
     "{address} is not in your list of servers and has not been used yet: add it in the Draw Things "
@@ -38,13 +37,9 @@ def profile_of(body: Body) -> ServerProfile:
         raise Refused(400, _NO_SERVER())
     if "saved" in server:
         return servers.named(text(server, "saved"))
-    modes = {mode.value: mode for mode in TlsMode}
-    tls = text(server, "tls", TlsMode.AUTOMATIC.value)
-    if tls not in modes:
-        raise Refused(400, _NO_MODE(modes=list(modes)))
     profile = ServerProfile(
         text(server, "address"),
-        modes[tls],
+        TlsMode.of(text(server, "tls", TlsMode.AUTOMATIC.value)),
         text(server, "secret_name", "").strip(),
         text(server, "fingerprint", ""),
         text(server, "ca_file", "").strip(),

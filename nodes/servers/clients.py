@@ -7,7 +7,7 @@ import threading
 from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.generation.client import AsyncClient
 from ...dt_core.generation.registry import Servers
-from . import secret_homes
+from . import authorities, secret_homes
 
 
 class Clients:
@@ -22,7 +22,7 @@ class Clients:
         """The client of a server; a new one when its secret changed.
 
         Raises SecretRejected if the profile names a secret that is not stored, SettingsError if
-        it is not for that server.
+        it is not for that server, or if its authority's file is none of the user's.
         """
         secret = secret_homes.secret_for(profile)
         with self._lock:
@@ -47,4 +47,5 @@ class Clients:
             return tuple(self._clients)
 
     def _made(self, profile: ServerProfile, secret: str | None) -> AsyncClient:
+        authorities.checked(profile)
         return AsyncClient(profile, secret=secret, name="ComfyUI", servers=self.servers)

@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 
 from ...dt_core import files
@@ -89,7 +90,7 @@ class Known:
 
     @property
     def is_fresh(self) -> bool:
-        return time.time() - self.asked_at < FRESH_S
+        return 0 <= time.time() - self.asked_at < FRESH_S  # not one of the future either
 
 
 class KnownLists:
@@ -99,16 +100,24 @@ class KnownLists:
         self._clients = clients
         self._known: dict[ServerProfile, Known] = {}
         self._asking: set[ServerProfile] = set()
+        self._forgotten: dict[ServerProfile, int] = {}  # how often each was
         self._lists = Lists()  # a snapshot: define_schema reads it several times per run
         self._lock = threading.Lock()
 
     def current(self) -> Lists:
         return self._lists
 
-    def learn(self, profile: ServerProfile, catalog: Catalog) -> None:
+    def ticket(self, profile: ServerProfile) -> int:
+        """To be taken before a server is asked: no answer counts that came after `forget`."""
+        with self._lock:
+            return self._forgotten.get(profile, 0)
+
+    def learn(self, profile: ServerProfile, catalog: Catalog, ticket: int | None = None) -> None:
         """Take over what a server has; tells the front ends if that changes anything."""
         before = self.known(profile)
         with self._lock:
+            if ticket not in {None, self._forgotten.get(profile, 0)}:
+                return
             self._known[profile] = Known(catalog, time.time())
         self._collect()
         if before is None or before.catalog != catalog:
@@ -135,6 +144,7 @@ class KnownLists:
         """Drop what that server told, from the disk too."""
         with self._lock:
             self._known.pop(profile, None)
+            self._forgotten[profile] = self._forgotten.get(profile, 0) + 1
         self._collect()
         with contextlib.suppress(OSError):
             _place(profile).unlink(missing_ok=True)
@@ -178,24 +188,32 @@ class KnownLists:
             if profile in self._asking:
                 return
             self._asking.add(profile)
+            ticket = self._forgotten.get(profile, 0)
 
         def ask() -> None:
             try:
-                self.refresh(profile)
+                self.refresh(profile, ticket)
             finally:
                 with self._lock:
                     self._asking.discard(profile)
 
         threading.Thread(target=ask, name="drawthings-lists", daemon=True).start()
 
-    def refresh(self, profile: ServerProfile) -> tuple[bool, Text]:
-        """Ask one server for its catalogue now; whether it answered, and a sentence on it."""
+    def refresh(self, profile: ServerProfile, ticket: int | None = None) -> tuple[bool, Text]:
+        """Ask one server for its catalogue now; whether it answered, and a sentence on it.
+
+        With a ticket of before, a server that was removed meanwhile stays removed.
+        """
+        ticket = self.ticket(profile) if ticket is None else ticket
         try:
             catalog = self._clients.client(profile).sync.echo()
         except DrawThingsError as error:
             _log.info("%s", error)
             return False, sentences.told(error)
-        self.learn(profile, catalog)
+        finally:
+            if self.ticket(profile) != ticket:
+                self._clients.forget(profile)
+        self.learn(profile, catalog, ticket)
         if not catalog.browsable:
             return True, _LISTS_NOTHING(address=profile.address)
         return True, _LISTS(
@@ -254,8 +272,9 @@ def _load(profile: ServerProfile) -> Known | None:
         data = json.loads(files.read(path, FILE_LIMIT))
         if data["format"] != FORMAT:
             return None
-        return Known(
-            Catalog.from_json(data["catalog"]), max(float(data["asked_at"]), found.st_mtime)
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        asked_at = max(float(data["asked_at"]), found.st_mtime)
+        return Known(Catalog.from_json(data["catalog"]), asked_at if isfinite(asked_at) else 0.0)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
+        return None
+    except RecursionError:
         return None

@@ -16,13 +16,14 @@ from ...dt_core.connection.profile import ServerProfile, TlsMode
 from ...dt_core.connection.secret_store import folded
 from ...dt_core.errors import SettingsError
 from ...dt_core.files import JsonFile
-from ...dt_core.text import Template
+from ...dt_core.text import Template, in_turn
 from ..host import compat
 from . import kept
 
 SERVERS_FILE = "servers.json"
 NAME_LIMIT = 64  # characters
 SERVERS_LIMIT = 200
+_FIELDS = ("name", "address", "tls", "secret_name", "fingerprint", "ca_file")
 
 _WHAT = Template("servers_file", "The list of servers")
 _BAD_ENTRY = Template("servers_file_entry", "has an entry that is none")
@@ -31,7 +32,6 @@ _NOT_STORED = Template(
     "No server named '{name}' is stored here: add it in the Draw Things tab of the sidebar, or "
     "choose another one in DT Server.",
 )
-_NO_MODE = Template("tls_one_of", "TLS is one of: {modes}.")
 _TAKEN = Template(
     "server_name_taken", "There is a server named '{name}' already: choose another name."
 )
@@ -120,10 +120,7 @@ def save(
     cannot be, and for the secret of another server.
     """
     name = _checked_name(name)
-    modes = {mode.value: mode for mode in TlsMode}
-    if tls not in modes:
-        raise SettingsError(_NO_MODE(modes=list(modes)))
-    profile = ServerProfile(address, modes[tls], "", fingerprint, ca_file.strip())
+    profile = ServerProfile(address, TlsMode.of(tls), "", fingerprint, ca_file.strip())
     with _file().locked():
         servers = current()
         before = servers.find(was)
@@ -246,17 +243,21 @@ def _checked_name(name: str) -> str:
 
 
 def _stored(row: Any) -> StoredServer:
+    bad = _file().damaged(_BAD_ENTRY())
+    if not isinstance(row, dict) or not all(isinstance(row.get(key, ""), str) for key in _FIELDS):
+        raise bad
     try:
         profile = ServerProfile(
-            row["address"],
-            TlsMode(row.get("tls", TlsMode.AUTOMATIC.value)),
+            row.get("address", ""),
+            TlsMode.of(row.get("tls", TlsMode.AUTOMATIC.value)),
             row.get("secret_name", ""),
             row.get("fingerprint", ""),
             row.get("ca_file", ""),
         )
-        return StoredServer(_checked_name(row["name"]), profile)
-    except (KeyError, TypeError, ValueError, AttributeError, SettingsError):
-        raise _file().damaged(_BAD_ENTRY()) from None
+        return StoredServer(_checked_name(row.get("name", "")), profile)
+    except SettingsError as error:
+        text = in_turn(bad.text, error.text)
+        raise SettingsError(text, remedy=bad.remedy, **bad.values) from None
 
 
 def _write(servers: Servers) -> Servers:
