@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from any_json import NEARLY, bodies, values, written
-from drawthings.dt_core.connection import addresses, discovery
+from drawthings.dt_core.connection import discovery
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.nodes.host import compat
 from drawthings.nodes.routes import MODULES
@@ -43,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(ADDRESS_VARIABLE, "plain://127.0.0.1:1")
     monkeypatch.setattr(here().lists, "refresh_in_background", lambda _profile: None)
     monkeypatch.setattr(discovery, "_multicast", nowhere)
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", _only_here(socket.getaddrinfo))
+    monkeypatch.setattr(socket, "getaddrinfo", _only_here(socket.getaddrinfo))
     return tmp_path
 
 
