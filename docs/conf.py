@@ -27,7 +27,7 @@ CHAPTERS = {
     "Graphs": ("cookbook", "settings", "several-servers", "bridge", "from-the-official-extension"),
     "Scripts": ("python", "command", "simulator"),
     "When something goes wrong": ("troubleshooting", "messages", "security"),
-    "Below": ("protocol", "coverage", "performance", "reliability"),
+    "Below": ("protocol", "conformance", "coverage", "performance", "reliability"),
 }
 
 

@@ -30,6 +30,7 @@ const LOOKS = {
  */
 export function checkServer(server, name) {
   const dialog = make('dialog', 'dt-check')
+  dialog.tabIndex = -1
   const state = make('p', 'dt-check-state', t('check.asking'))
   state.setAttribute('role', 'status')
   const rows = make('ul', 'dt-check-rows')
@@ -45,7 +46,10 @@ export function checkServer(server, name) {
     offer(closing('check.close'))
   }
   /** @param {...HTMLElement} buttons */
-  const offer = (...buttons) => foot.replaceChildren(...buttons)
+  const offer = (...buttons) => {
+    foot.replaceChildren(...buttons)
+    if (!dialog.contains(document.activeElement)) dialog.focus() // not lost with a button
+  }
   const closing = (/** @type {string} */ label) => button(t(label), '', () => dialog.close())
 
   /** @param {boolean} generate */
@@ -73,6 +77,7 @@ export function checkServer(server, name) {
   /** @param {Answer} answer */
   const show = ({ rows: all, counts, report }) => {
     rows.replaceChildren(...all.map(rowOf))
+    rows.querySelector('[data-outcome=differs]')?.scrollIntoView({ block: 'nearest' })
     const { passed, differs, 'not applicable': left } = counts
     state.textContent = t('check.summary', { passed, differs, left })
     const save = button(t('check.save'), '', () => saveAs(report))
@@ -95,8 +100,8 @@ export function checkServer(server, name) {
 
   offer(closing('check.cancel'))
   dialog.append(
-    make('h2', 'dt-check-title', t('check.title', { server: name })),
-    make('p', 'dt-check-means', t('check.means')),
+    make('h2', 'dt-check-title', t('check.open')),
+    make('p', 'dt-check-means', `${name} · ${t('check.means')}`),
     state,
     rows,
     foot,
