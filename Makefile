@@ -23,7 +23,7 @@ help:
 	@echo "make soak       thousands of generations with faults; nothing may grow"
 	@echo "make comfyui    the simulator and a ComfyUI to click around in"
 	@echo "make bench      measure the client against floors and a peer, write docs/performance.md"
-	@echo "make fuzz       damaged input for every reader, FUZZ_SECONDS for each"
+	@echo "make fuzz       damaged input for every reader, route and node, FUZZ_SECONDS for each"
 	@echo "make docs       the documentation as a site, in .build/site"
 	@echo "make system     what the tests need of the system's packages"
 	@echo "make clean      remove all that these left behind"
@@ -139,8 +139,11 @@ clean:
 FUZZ := .build/fuzz/venv
 FUZZ_SECONDS ?= 60
 
-fuzz: $(FUZZ)/stamp
+fuzz: $(FUZZ)/stamp $(VENV)/stamp
 	nice $(FUZZ)/bin/python -m tools.fuzz --seconds $(FUZZ_SECONDS)
+	DRAWTHINGS_FUZZ_EXAMPLES=$$((10 * $(FUZZ_SECONDS))) nice $(PY) -m tools.comfyui python -m pytest \
+		-q --timeout 0 -k "any or strange" $(CURDIR)/tests/nodes/test_routes_any_json.py \
+		$(CURDIR)/tests/nodes/test_node_inputs.py $(CURDIR)/tests/nodes/test_official_fuzz.py
 
 $(FUZZ)/stamp: requirements.txt
 	$(PYTHON) -m venv $(FUZZ)

@@ -180,7 +180,7 @@ class DTControlNet(io.ComfyNode):
             picture=pictures[0] if pictures else None,
             down_sampling_rate=down_sampling_rate,
             global_average_pooling=global_average_pooling,
-            target_blocks=blocks or BlockPreset(target_blocks),
+            target_blocks=blocks or BlockPreset.of(target_blocks),
             more_pictures=pictures[1:],
             invert=invert,
         )

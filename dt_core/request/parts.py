@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ..connection.profile import ServerProfile
+from ..errors import SettingsError
 from ..pictures.values import Picture
 from ..settings.choices import ControlInputType, ControlMode, LoraMode
 from ..settings.configuration import ControlSettings
@@ -16,6 +17,7 @@ from ..text import Template, Text
 _PICTURE = Template("picture_number", "Picture {number}: {name}")
 _SAMPLERS_IMAGE = Template("samplers_image", "the sampler's image")
 _REFERENCE = Template("reference_and_size", "{label}, {size} px")
+_NO_PRESET = Template("target_blocks_one_of", "target_blocks is one of: {presets}.")
 _UNNAMED = Template("a_reference", "a reference")
 
 
@@ -45,6 +47,14 @@ class BlockPreset(Enum):
     ALL = "All"
     STYLE = "Style"
     STYLE_AND_LAYOUT = "Style and Layout"
+
+    @classmethod
+    def of(cls, word: object) -> BlockPreset:
+        """The preset of that word. Raises SettingsError with all words where it is none."""
+        found = next((preset for preset in cls if preset.value == word), None)
+        if found is None:
+            raise SettingsError(_NO_PRESET(presets=[preset.value for preset in cls]))
+        return found
 
     def blocks(self, version: str) -> tuple[str, ...]:
         """Their names in models of that version; empty means all."""

@@ -13,7 +13,7 @@ from ..models.catalog import Catalog, Model
 from ..models.families import Family
 from ..models.file_names import family_of_file
 from ..pictures.values import Mask, Picture, Size
-from ..settings.configuration import DEFAULTS, Configuration, LoraSettings
+from ..settings.configuration import DEFAULTS, Configuration, LoraSettings, whole_text
 from .parts import Control, Lora, Reference
 
 UNDESCRIBED_WEIGHT = 0.6  # of a LoRA that the server does not describe (docs/protocol.md 2.5)
@@ -81,7 +81,11 @@ def resolve(request: GenerationRequest, catalog: Catalog | None = None) -> Resol
 
     Display names become file names. What the request leaves open is filled from
     `DEFAULTS`, the size from the model's recommended one.
+
+    Raises SettingsError for prompts that no message can carry: half characters.
     """
+    whole_text(request.prompt, "prompt")
+    whole_text(request.negative_prompt, "negative prompt")
     model = catalog.model(request.model) if catalog else None
     settings = DEFAULTS.merged(request.settings)
     if model is not None:

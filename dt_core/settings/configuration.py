@@ -110,12 +110,12 @@ def checked(row: Setting, value: object, name: str) -> Any:
             raise wrong(name, "true or false", value)
         return value
     if row.kind is Kind.STR:
-        return _text(value, name)
+        return whole_text(value, name)
     if row.kind is Kind.CONTROLS:
         return _entries(value, ControlSettings, name)
     if row.kind is Kind.LORAS:
         return _entries(value, LoraSettings, name)
-    return tuple(_text(item, name) for item in _entries(value, str, name))
+    return tuple(whole_text(item, name) for item in _entries(value, str, name))
 
 
 def shortened(value: object) -> str:
@@ -180,7 +180,8 @@ def _float32(value: object, name: str) -> float:
     return float(shortest) + 0.0  # no negative zero
 
 
-def _text(value: object, name: str) -> str:
+def whole_text(value: object, name: str) -> str:
+    """The text. Raises SettingsError if it is none, or holds half a character (a surrogate)."""
     if not isinstance(value, str):
         raise wrong(name, "a text", value)
     try:

@@ -83,7 +83,7 @@ def test_any_json_is_answered_or_refused_in_words(route: str, folder: Path, body
 @given(query=st.dictionaries(st.sampled_from(["name", "id", "server", "overwrite"]), st.one_of(
     st.sampled_from([one for one in NEARLY if isinstance(one, str) and one.isprintable()]),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
-    values.map(lambda value: written(value).decode()),
+    values.map(lambda value: written(value).decode()[:500]),  # aiohttp takes lines of 8 KiB
 )), content=st.binary(max_size=40))  # fmt: skip
 def test_any_upload_is_taken_or_refused_in_words(
     folder: Path, query: dict[str, str], content: bytes

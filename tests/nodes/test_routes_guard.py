@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.nodes.host import compat
-from drawthings.nodes.routes import MODULES, catalogs, hosts
+from drawthings.nodes.routes import MODULES, catalogs, guard, hosts, threads
 from drawthings.nodes.servers import stored
 from drawthings.nodes.servers.owner import here
 from pages import FILE, asked, on_page, post
@@ -166,3 +168,54 @@ def test_whole_characters_of_two_halves_are_taken() -> None:
     status, answer = asked("/servers/default", json.dumps({"name": "\N{ARTIST PALETTE}"}).encode())
     assert (status, answer["code"]) == (400, "SettingsError")
     assert "no server" in answer["error"].lower()
+
+
+def test_a_conversion_ends_when_its_browser_leaves() -> None:
+    """Told by its own word, not by a clock: the work ends with Left, long before its end."""
+    began, ended = threading.Event(), threading.Event()
+    outcome: list[str] = []
+
+    def endless(_body: Any, visit: Any) -> Any:
+        began.set()
+        try:
+            while not ended.wait(0.01):
+                visit.go_on()
+        except BaseException as error:
+            outcome.append(type(error).__name__)
+            raise
+        finally:
+            ended.set()
+
+    async def visit(_client: Any) -> None:
+        app = web.Application()
+        app.router.add_post("/long", guard.long_route(endless))
+        async with TestServer(app) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            head = f"POST /long HTTP/1.1\r\nHost: localhost\r\n{guard.HEADER}: 1\r\n"
+            writer.write(
+                f"{head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+            )
+            await asyncio.to_thread(began.wait, 20)
+            writer.close()
+            assert await asyncio.to_thread(ended.wait, 20)
+            del reader
+
+    on_page(visit)
+    assert outcome == ["Left"]
+
+
+def test_what_waits_for_a_thread_never_begins_once_its_browser_has_gone() -> None:
+    pool, hold, begun = ThreadPoolExecutor(1), threading.Event(), threading.Event()
+    pool.submit(hold.wait, 20)
+
+    class Gone:
+        transport = None
+
+    async def left() -> None:
+        with pytest.raises(threads.Left):
+            await threads.run_while_there(Gone(), pool, lambda _visit: begun.set())
+
+    asyncio.run(left())
+    hold.set()
+    pool.shutdown(wait=True)
+    assert not begun.is_set()

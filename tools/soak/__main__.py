@@ -25,9 +25,10 @@ from ..comfyui import ComfyUI
 from ..comfyui_client import Client, Result
 from ..comfyui_setup import find_or_install
 from ..demo import SHOWS, example_prompt, with_picture
+from . import odd
 from .figures import Soak, growth, report, sample, write
 
-FAULT_SHARE, CANCEL_SHARE = 0.2, 0.1
+FAULT_SHARE, CANCEL_SHARE, ODD_SHARE = 0.2, 0.1, 0.1
 RUN_TIMEOUT_S = 60.0
 SAMPLE_EVERY = 25
 QUIET_S = 1.0  # before a sample, for threads that are just ending
@@ -170,6 +171,15 @@ def run(soak: Soak, client: Client, servers: Sequence[Simulator], prompt: dict[s
         soak.problems.append(f"{asked}: not one sentence but {result.error!r}")
 
 
+def be_odd(soak: Soak, client: Client, comfyui: ComfyUI, prompt: dict[str, Any]) -> None:
+    """A request that no page sends after every generation, a graph that none makes now and then."""
+    found = [odd.ask(client, comfyui.address, chance)]
+    if chance.random() < ODD_SHARE:
+        found.append(odd.queue(client, prompt, chance, RUN_TIMEOUT_S))
+    soak.odd += len(found)
+    soak.problems.extend(filter(None, found))
+
+
 def _is_shared(prompt: dict[str, Any]) -> bool:
     return "900" in prompt
 
@@ -198,6 +208,7 @@ def soaked(count: int, seconds: float) -> Soak:
                 inputs["seed"] = number * ROUNDS  # every picture another one: no cache has it
             try:
                 run(soak, client, servers, prompts[name])
+                be_odd(soak, client, comfyui, prompts[name])
             except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
                 soak.problems.append(f"ComfyUI went away: {error}\n{comfyui.child.tail()}")
                 break

@@ -52,6 +52,7 @@ class Soak:
     cancel_ms: list[float] = field(default_factory=list)
     requests: int = 0
     partly: int = 0
+    odd: int = 0  # requests and graphs that no page makes
     longest: float = 0.0
     seconds: float = 0.0
 
@@ -115,7 +116,8 @@ def report(soak: Soak) -> str:
         f"{soak.faults.total()} generations had a fault, of {len(soak.faults)} kinds. "
         f"{soak.outcomes['success']:,} ended with pictures ({soak.partly} of them with fewer "
         f"than asked for, and a warning), {soak.outcomes['interrupted']} were interrupted, "
-        f"{soak.outcomes['error']} ended with a sentence; the longest took {soak.longest:.0f} s."
+        f"{soak.outcomes['error']} ended with a sentence; the longest took {soak.longest:.0f} s. "
+        f"Between them came {soak.odd:,} requests and graphs that no page makes."
     )
     since = f"from {rows[0].generations:,} generations on"
     lines = [
