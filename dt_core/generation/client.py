@@ -276,6 +276,12 @@ class Client:
 
         Errors, also those of `prepare`, are raised where the job's events are taken.
         """
+        job = self.job(request, room)
+        job.start()
+        return job
+
+    def job(self, request: GenerationRequest, room: Stack | None = None) -> Job:
+        """The same, not begun yet."""
 
         def prepare() -> tuple[Started, Callable[[], Any]]:
             resolved, warnings = self._checked(request)
@@ -300,7 +306,6 @@ class Client:
 
         job = Job(prepare, self.profile, explained, room)
         self.server.runs(job)
-        job.start()
         return job
 
     def _explained(

@@ -30,12 +30,16 @@ class EventQueue(Generic[_E]):
     def __init__(self) -> None:
         self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()  # (event, optional bytes) or _End
         self._notify: Callable[[], None] | None = None
+        self._elsewhere: Callable[[_E, int], None] | None = None
         self._over = False
         self._waiting = 0  # bytes
         self._lock = threading.Lock()
 
     def put(self, event: _E, optional_bytes: int = 0) -> None:
         """Add an event. One that says its bytes is left out while too many of those wait."""
+        if self._elsewhere is not None:
+            self._elsewhere(event, optional_bytes)
+            return
         if optional_bytes:
             with self._lock:
                 if self._waiting > OPTIONAL_BYTES:
@@ -74,6 +78,10 @@ class EventQueue(Generic[_E]):
                 self._finish(item)
                 return
             yield self._taken(item)
+
+    def pass_on(self, put: Callable[[_E, int], None]) -> None:
+        """From now on give every event to `put` of another queue; only the end stays here."""
+        self._elsewhere = put
 
     def on_event(self, notify: Callable[[], None]) -> None:
         """Call `notify`, in some thread, whenever there is something to take."""

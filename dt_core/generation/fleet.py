@@ -26,7 +26,7 @@ from ..pictures.stack import Stack
 from ..request.resolved import GenerationRequest
 from .client import Client
 from .event_queue import EventQueue
-from .events import AudioReceived, Event, ImageReceived, optional_bytes
+from .events import AudioReceived, Event, ImageReceived
 from .job import CANCELLED, Job
 
 MOST_TRIES = 3  # a request that takes so many servers down is not sent to the next
@@ -180,11 +180,13 @@ class Run(EventQueue[RunEvent]):
         with self._state:
             if self._error is not None:
                 return self._error
-            job = self._jobs[number] = client.generate(self._requests[number], self._room)
+            job = self._jobs[number] = client.job(self._requests[number], self._room)
+        address = client.profile.address
+        job.pass_on(lambda event, optional: self.put(Numbered(number, address, event), optional))
         ended: BaseException | None = None
         try:
-            for event in job:
-                self.put(Numbered(number, client.profile.address, event), optional_bytes(event))
+            job.run()
+            job.poll()  # raises what it ended with
         except DrawThingsError as error:
             ended = error
         finally:
@@ -196,7 +198,7 @@ class Run(EventQueue[RunEvent]):
                 self.answers[number] = Answer(job.images, job.audio, ended is None)
             self._state.notify_all()
         if ended is None:
-            self.put(Completed(number, client.profile.address))
+            self.put(Completed(number, address))
         return ended
 
     def _may_move(self, number: int) -> bool:

@@ -84,10 +84,10 @@ class Job(EventQueue[Event]):
         self._downloads = False
         self._lost: list[TensorError] = []
         self._state = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="drawthings-job", daemon=True)
+        self._thread = threading.Thread(target=self.run, name="drawthings-job", daemon=True)
 
     def start(self) -> None:
-        """Begin; once. Whoever should be able to stop it has it in hand by now."""
+        """Begin, in a thread of its own. Whoever should be able to stop it has it by now."""
         self._thread.start()
 
     def cancel(self) -> None:
@@ -122,7 +122,11 @@ class Job(EventQueue[Event]):
                 self.put(Noticed(_SOUND_NOT_A_NUMBER(count=event.nonfinite)))
         self.put(event, optional_bytes(event))
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """All of it in this thread, in place of `start`; an error is left to whoever takes events.
+
+        For a run: one more thread between made 20 previews 2 ms slower (tools/bench).
+        """
         try:
             self._read()
         except grpc.RpcError as error:

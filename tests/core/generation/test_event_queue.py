@@ -106,3 +106,15 @@ def test_an_asyncio_loop_takes_them_and_leaving_early_stops_the_source() -> None
     assert asyncio.run(follow(whole, -1)) == [0, 1, 2]
     assert asyncio.run(follow(left, 1)) == [0, 1]
     assert left.cancelled == 1
+
+
+def test_events_can_go_to_another_queue_and_the_end_stays() -> None:
+    whole: EventQueue[tuple[str, int]] = EventQueue()
+    events = Counting()
+    events.pass_on(lambda event, optional: whole.put(("a", event), optional))
+    events.put(1)
+    events.put(2, 8)
+    events.end(GenerationFailed("no"))
+    assert whole.poll() == [("a", 1), ("a", 2)]
+    with pytest.raises(GenerationFailed):
+        events.poll()
