@@ -34,19 +34,22 @@ _NOTHING = Template(
 
 
 def question(body: Body) -> Any:
-    """What a check of {"server"} is about to generate, asked before; `generates` if anything."""
-    found = _examination(_profile(body)).begin()
+    """What a check of {"server"} is about to generate, asked before; `generates` if anything.
+
+    {"model"} names another one than the smallest.
+    """
+    found = _examination(_profile(body), body).begin()
     return {"generates": found is not None, **sentences.one("question", found or _NOTHING())}
 
 
 def check(body: Body, visit: Visit) -> Any:
-    """Check {"server"}; pictures are made only with {"generate": true}.
+    """Check {"server"} with {"model"}; pictures are made only with {"generate": true}.
 
     An event tells each row under {"id"}. What runs is cancelled when the browser leaves.
     """
     profile, ident = _profile(body), text(body, "id", limit=64)
     may_generate = body.get("generate") is True
-    examination = _examination(profile)
+    examination = _examination(profile, body)
     visit.when_left(examination.stop)
     verdicts: list[Verdict] = []
     with here().examined.alone(profile, examination.stop):
@@ -70,8 +73,9 @@ def _profile(body: Body) -> ServerProfile:
     return profile
 
 
-def _examination(profile: ServerProfile) -> Examination:
-    return Examination(here().clients.unlisted(profile, secret_homes.secret_for(profile)).sync)
+def _examination(profile: ServerProfile, body: Body) -> Examination:
+    client = here().clients.unlisted(profile, secret_homes.secret_for(profile)).sync
+    return Examination(client, model=text(body, "model", "").strip())
 
 
 def _row(verdict: Verdict) -> dict[str, Any]:

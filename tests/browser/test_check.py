@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, expect
 from sidebar import DEADLINE_MS, add_server
 
 SECRET = "of this check alone"
+FILM = "ltx_2_19b_distilled_q8p.ckpt"
 CHECK_MS = 60_000
 PALETTE = "app.extensionManager.setting.set('Comfy.ColorPalette', '{}')"
 pytestmark = pytest.mark.parametrize("page_of_face", FACES[:1], indirect=True, ids=[FACES[0].name])
@@ -38,7 +39,17 @@ def test_a_server_is_checked_after_a_question_and_the_report_is_saved(
         assert studio.requests == ()
         canvas.screenshot("check-question")
 
+        field = dialog.get_by_label("Model")
+        for typed, told in (
+            ("nothing_f16.ckpt", "has no model nothing"),
+            (FILM, FILM),
+            ("", "sd_"),
+        ):
+            field.fill(typed)
+            field.press("Tab")
+            expect(dialog.get_by_role("status")).to_contain_text(told, timeout=DEADLINE_MS)
         dialog.get_by_role("button", name="Generate and check").click()
+        expect(field).to_have_count(0)
         rows = dialog.get_by_role("listitem")
         expect(rows.filter(has_text="The same seed again")).to_be_visible(timeout=CHECK_MS)
         canvas.screenshot("check-running")

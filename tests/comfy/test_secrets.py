@@ -33,6 +33,8 @@ ROUTES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/effects", {}),
     ("/recommended", {"server": {"saved": "studio"}, "model": MODEL}),
     ("/files/exist", {"server": {"saved": "studio"}, "files": [MODEL]}),
+    ("/check/question", {"server": {"saved": "studio"}}),
+    ("/check", {"server": {"saved": "studio"}, "generate": True, "id": "one"}),
     ("/servers/default", {"name": "studio"}),
     ("/servers/accept", {"server": {"saved": "studio"}, "fingerprint": "ab" * 32}),
     ("/upload/cancel", {"id": "none"}),

@@ -52,6 +52,15 @@ def test_the_question_names_the_model_and_generates_nothing(studio: Simulator) -
     assert studio.requests == ()
 
 
+def test_another_model_may_be_named_and_has_to_be_there(studio: Simulator) -> None:
+    film = "ltx_2_19b_distilled_q8p.ckpt"
+    named = asked("/check/question", {**STUDIO, "model": f" {film} "})[1]
+    status, answer = asked("/check/question", {**STUDIO, "model": "nothing_f16.ckpt"})
+
+    assert named["question_text"]["values"]["model"] == film
+    assert (status, answer["error_text"]["key"]) == (400, "doctor_model_not_there")
+
+
 def test_rows_are_told_as_they_come_and_the_report_holds_no_name(
     studio: Simulator, told: list[dict[str, Any]]
 ) -> None:

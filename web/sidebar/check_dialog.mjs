@@ -55,6 +55,7 @@ export function checkServer(server, name) {
   /** @param {boolean} generate */
   const check = async (generate) => {
     const id = [...crypto.getRandomValues(new Uint32Array(3))].join('-')
+    field.remove()
     offer(closing('check.stop'))
     state.textContent = t('check.asking')
     const hear = (/** @type {CustomEvent<Event>} */ { detail }) => {
@@ -65,7 +66,7 @@ export function checkServer(server, name) {
     }
     api.addEventListener(/** @type {any} */ (EVENT), hear)
     try {
-      const answer = await call('/check', { server, generate, id }, signal)
+      const answer = await call('/check', { server, model: model.value, generate, id }, signal)
       show(answer)
     } catch (error) {
       fail(error)
@@ -85,23 +86,29 @@ export function checkServer(server, name) {
   }
 
   const ask = async () => {
+    const wanted = model.value
+    state.textContent = t('check.asking')
+    state.classList.remove('dt-problem')
+    offer(closing('check.cancel'))
     try {
-      const answer = await call('/check/question', { server }, signal)
-      if (signal.aborted) return
+      const answer = await call('/check/question', { server, model: wanted }, signal)
+      if (signal.aborted || model.value !== wanted) return
       state.textContent = sentenceOf(answer, 'question')
       const start = button(t('check.start'), '', () => void check(true))
       start.classList.add('dt-main')
       const without = button(t('check.without'), '', () => void check(false))
       offer(closing('check.cancel'), without, ...(answer.generates ? [start] : []))
     } catch (error) {
-      fail(error)
+      if (model.value === wanted) fail(error)
     }
   }
+  const { field, model } = modelField(server, () => void ask())
 
   offer(closing('check.cancel'))
   dialog.append(
     make('h2', 'dt-check-title', t('check.open')),
     make('p', 'dt-check-means', `${name} · ${t('check.means')}`),
+    field,
     state,
     rows,
     foot,
@@ -114,6 +121,26 @@ export function checkServer(server, name) {
   document.body.append(dialog)
   dialog.showModal()
   void ask()
+}
+
+/**
+ * A field for another model than the smallest, with those of the server to choose from.
+ * @param {NonNullable<import('../lib/graph.mjs').ServerRef>} server
+ * @param {() => void} onChange
+ */
+function modelField(server, onChange) {
+  const model = make('input', '')
+  model.placeholder = t('check.smallest')
+  const known = make('datalist', '')
+  known.id = 'dt-check-models'
+  model.setAttribute('list', known.id)
+  model.addEventListener('change', onChange)
+  const list = async () => {
+    const { models = [] } = await call('/catalog', { server })
+    for (const { file, name } of models) known.append(new Option(name, file))
+  }
+  list().catch(() => undefined) // then it is typed
+  return { model, field: make('label', 'dt-field dt-check-field', t('check.model'), model, known) }
 }
 
 /**
