@@ -16,7 +16,7 @@ from ...dt_core.pictures import pixels, previews
 from ...dt_core.pictures.stack import Stack
 from ...dt_core.wire import tensor
 from ...nodes.host import convert
-from . import scenes
+from . import converting, scenes
 from .peer import Peer, PeerMissing, peer
 from .rows import Found, Missing, Rival, Row, milliseconds, part, race, ratios, row, timed
 
@@ -57,6 +57,7 @@ def measure(quick: bool) -> Iterator[Found]:
         "ms",
         goal=2,
     )
+    yield from converting.measure(quick)
     yield from _beside_peer(rivals, works, max(5, rounds // 5))
 
 

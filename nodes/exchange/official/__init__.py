@@ -58,11 +58,12 @@ def convert(workflow: Any, pulse: Callable[[], None] = lambda: None) -> Conversi
                 made, changes, count = saved_graphs.convert(workflow, pulse)
             else:
                 made, changes, count = api_prompts.convert(_prompt(workflow), pulse)
+            told = _sorted(changes)
     except RecursionError:
         raise NoWorkflowError(_TOO_DEEP()) from None
     if count == 0:
         raise NoWorkflowError(_NOTHING_TO_CONVERT())
-    return Conversion(made, kind, _sorted(changes), count)
+    return Conversion(made, kind, told, count)
 
 
 @contextlib.contextmanager

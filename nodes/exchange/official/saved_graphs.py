@@ -52,7 +52,8 @@ def convert(
         converted += len(scope.official)
         plans[str(graph.get("id"))] = plan = scope.convert()
         changes.extend(plan.changes)
-    promoted = {kind: _Promoted(plan) for kind, plan in plans.items()}
+    has_inner = len(graphs) > 1
+    promoted = {kind: _Promoted(plan) for kind, plan in plans.items() if has_inner}
     for graph in graphs:
         _move_promoted(graph, promoted)
     if converted:
