@@ -173,10 +173,8 @@ class DrawThingsError(Exception):
     the text. `str()` is both in English.
     """
 
-    def __init__(
-        self, text: Text | str = "", *, remedy: Remedy | None = None, **values: Filling
-    ) -> None:
-        self.text = as_text(text)
+    def __init__(self, text: Text, *, remedy: Remedy | None = None, **values: Filling) -> None:
+        self.text = as_text(text)  # words alone, where a copy or another process makes it anew
         self.remedy = remedy
         self.values = {**self.text.values, **values}
         super().__init__(str(self.told()))
@@ -209,7 +207,7 @@ class ModelNotFound(RequestError):
 
     def __init__(
         self,
-        text: Text | str,
+        text: Text,
         available: tuple[str, ...] = (),
         *,
         remedy: Remedy | None = None,
@@ -251,7 +249,7 @@ class CertificateChanged(TrustError):
 
     def __init__(
         self,
-        text: Text | str,
+        text: Text,
         expected: str,
         presented: str,
         *,

@@ -25,6 +25,8 @@ from ..text import Template
 from ..wire import tensor
 
 _NO_PICTURE = Template("no_picture_file", "{what} cannot be read as a picture: {why}.")
+_THE_PICTURE = Template("the_picture", "The picture")
+_NOT_A_PICTURE = Template("no_picture_file_or_damaged", "it is no picture file, or a damaged one")
 _NOT_PICTURE_LIKE = Template(
     "not_picture_like",
     "A picture must be a path, the bytes of a picture file, a PIL picture or an array, not {name}.",
@@ -91,8 +93,8 @@ def _opened(given: Any) -> Image:
             raise RequestError(_NOT_PICTURE_LIKE(name=type(given).__name__))
         return ImageOps.exif_transpose(image)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        what = Path(given).name if isinstance(given, (str, os.PathLike)) else "The picture"
-        why = getattr(error, "strerror", None) or "it is no picture file, or a damaged one"
+        what = Path(given).name if isinstance(given, (str, os.PathLike)) else _THE_PICTURE()
+        why = getattr(error, "strerror", None) or _NOT_A_PICTURE()
         raise RequestError(_NO_PICTURE(what=what, why=why)) from None
 
 

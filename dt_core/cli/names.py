@@ -12,6 +12,15 @@ from ..errors import ModelNotFound, RequestError
 from ..text import Template
 from . import output
 
+_NONE_NAMED = Template(
+    "none_of_that_name", "The server has no {what} named '{given}'. Nearest: {nearest}."
+)
+_NONE_NEAR = Template(
+    "none_near_that_name", "The server has no {what} named '{given}'. See: drawthings {list}"
+)
+_SEVERAL_NAMED = Template(
+    "several_of_that_name", "The server has several {what}s named '{given}': {nearest}."
+)
 _NOT_CHOSEN = Template("nothing_chosen_at_prompt", "No {what} was chosen: nothing was sent.")
 
 
@@ -42,11 +51,12 @@ def find(what: str, given: str, entries: Sequence[Named], version: str = "") -> 
     close = named or nearest(given, entries, version)
     if close and sys.stdin.isatty() and sys.stderr.isatty():
         return _asked(what, given, close)
-    nearby = "; ".join(f"{entry.file} ({entry.name})" for entry in close)
-    told = f"Nearest: {nearby}." if nearby else f"See: drawthings {what.lower()}s"
-    exactly = f"several {what}s" if named else f"no {what}"
     kind = ModelNotFound if what == "model" else RequestError
-    raise kind(f"The server has {exactly} named {given!r}. {told}")
+    if not close:
+        raise kind(_NONE_NEAR(what=what, given=given, list=f"{what.lower()}s"))
+    told = _SEVERAL_NAMED if named else _NONE_NAMED
+    nearby = "; ".join(f"{entry.file} ({entry.name})" for entry in close)
+    raise kind(told(what=what, given=given, nearest=nearby))
 
 
 def nearest(given: str, entries: Sequence[Named], version: str = "") -> list[Named]:

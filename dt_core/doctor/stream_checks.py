@@ -33,6 +33,8 @@ _WHEN_RIGHT = Template(
     "doctor_preview_when_right", "With the steps, and never with the first or the end."
 )
 _WHEN_WRONG = Template("doctor_preview_when_wrong", "A preview came with {where}.")
+_AT_NO_STAGE = Template("doctor_at_no_stage", "no stage")
+_AT_STEP = Template("doctor_at_step", "step {step}")
 _SIZES = Template("doctor_sizes", "Sizes and codec")
 _SIZES_RIGHT = Template("doctor_sizes_right", "{size} bytes were announced and came ({codec}).")
 _SIZES_WRONG = Template("doctor_sizes_wrong", "{announced} bytes were announced, {came} came.")
@@ -75,9 +77,11 @@ def _when(visit: Visit) -> Found:
         return not_applicable(_WHEN_RIGHT())
     if outside:
         stage = outside[0].stage
-        return differs(_WHEN_WRONG(where=stage.value if stage else "no stage"))
-    edge = next((str(a.step) for a in (sampling[0], sampling[-1]) if a.preview), None)
-    return passed(_WHEN_RIGHT()) if edge is None else differs(_WHEN_WRONG(where=f"step {edge}"))
+        return differs(_WHEN_WRONG(where=stage.value if stage else _AT_NO_STAGE()))
+    for answer in (sampling[0], sampling[-1]):
+        if answer.preview:
+            return differs(_WHEN_WRONG(where=_AT_STEP(step=answer.step)))
+    return passed(_WHEN_RIGHT())
 
 
 def _sizes(visit: Visit) -> Found:

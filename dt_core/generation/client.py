@@ -48,6 +48,9 @@ from .upload import Upload
 _NO_MODEL = Template(
     "no_such_model", "The server at {address} has no model '{file}'. It has: {models}."
 )
+_NO_MODEL_AT_ALL = Template(
+    "no_models_there", "The server at {address} has no model '{file}', and no other one."
+)
 _OTHER_COUNT = Template(
     "answer_for_other_files",
     "The server at {address} answered for {existences} files instead of {wanted}.",
@@ -350,11 +353,13 @@ class Client:
                 _NO_MODEL_HERE(address=self.profile.address, file=file), remedy=Remedy.LIST_MODELS
             )
         available = tuple(sorted(model.file for model in catalog.models))
+        if not available:
+            raise ModelNotFound(_NO_MODEL_AT_ALL(address=self.profile.address, file=file))
         close = difflib.get_close_matches(file, available, n=3)
         ordered = [*close, *(name for name in available if name not in close)]
         shown = ", ".join(ordered[:MODELS_SHOWN]) + (", …" if len(ordered) > MODELS_SHOWN else "")
         raise ModelNotFound(
-            _NO_MODEL(address=self.profile.address, file=file, models=shown or "none"),
+            _NO_MODEL(address=self.profile.address, file=file, models=shown),
             available,
         )
 

@@ -16,6 +16,7 @@ _HEARS_NOTHING = Template(
     "model_hears_nothing",
     "{name} does not listen to sound: leave the audio features out.",
 )
+_THE_MODEL = Template("the_model", "The model")
 _SOUND_NEEDS_IMAGE = Template("sound_needs_image", "{name} with sound needs an image, and no mask.")
 _AUDIO_FEATURES = Template(
     "audio_features_length",
@@ -99,7 +100,7 @@ def check_audio_features(resolved: Resolved, features: tuple[NDArray[np.float32]
     """
     family = resolved.family
     if family is None or family.audio != "input":
-        name = family.name if family else "The model"
+        name = family.name if family else _THE_MODEL()
         raise RequestError(_HEARS_NOTHING(name=name))
     if resolved.request.image is None or resolved.request.mask is not None:
         raise RequestError(_SOUND_NEEDS_IMAGE(name=family.name))

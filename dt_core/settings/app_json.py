@@ -12,12 +12,25 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import SettingsError
-from ..text import Template
+from ..text import Template, Text
 from .choices import Choice
-from .configuration import Configuration, ControlSettings, LoraSettings, checked, wrong
+from .configuration import (
+    A_LIST,
+    A_NUMBER,
+    A_WHOLE_NUMBER,
+    ONE_OF,
+    Configuration,
+    ControlSettings,
+    LoraSettings,
+    checked,
+    wrong,
+)
 from .table import CONTROL_SETTINGS, INTEGER_RANGES, LORA_SETTINGS, SETTINGS, Kind, Setting
 
 _NO_JSON = Template("configuration_no_json", "The configuration is not JSON: {error}.")
+_WHOLE = Template("the_configuration", "The configuration")()
+_JSON = Template("wanted_json", "a JSON text or object")()
+_OBJECT = Template("wanted_json_object", "a JSON object")()
 
 
 OURS = "drawthingsNodes"  # an object of the schema's names
@@ -75,7 +88,7 @@ def from_json(source: str | bytes | Mapping[str, Any]) -> Configuration:
     Raises SettingsError for a text that is no JSON object and for a value of the wrong
     type or out of range.
     """
-    data = _object(_parsed(source), "The configuration")
+    data = _object(_parsed(source), _WHOLE)
     while inner := [data[key] for key in _WRAPPERS if isinstance(data.get(key), Mapping)]:
         data = inner[0]
     plain = {key: value for key, value in data.items() if key in _BY_KEY and value is not None}
@@ -97,16 +110,16 @@ def _parsed(source: str | bytes | Mapping[str, Any]) -> object:
     if isinstance(source, Mapping):
         return source
     if not isinstance(source, (str, bytes)):
-        raise wrong("The configuration", "a JSON text or object", source)
+        raise wrong(_WHOLE, _JSON, source)
     try:
         return json.loads(source.lstrip("\ufeff") if isinstance(source, str) else source)
     except (ValueError, RecursionError) as error:
         raise SettingsError(_NO_JSON(error=str(error))) from None
 
 
-def _object(value: object, name: str) -> Mapping[str, Any]:
+def _object(value: object, name: str | Text) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise wrong(name, "a JSON object", value)
+        raise wrong(name, _OBJECT, value)
     return value
 
 
@@ -190,13 +203,13 @@ def _number(row: Setting, value: Any, key: str) -> Any:
     if row.kind in INTEGER_RANGES and row.choices is None:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        wanted = "a whole number" if not isinstance(value, int) else ""
+        wanted, known = A_WHOLE_NUMBER, isinstance(value, int)
     elif row.kind is Kind.F32:
-        wanted = "a number" if not isinstance(value, (int, float)) else ""
+        wanted, known = A_NUMBER, isinstance(value, (int, float))
     else:
         return value
-    if wanted or isinstance(value, bool):
-        raise wrong(key, wanted or "a number", value)
+    if not known or isinstance(value, bool):
+        raise wrong(key, wanted, value)
     return value
 
 
@@ -204,7 +217,7 @@ def _value(row: Setting, value: Any, key: str) -> Any:
     if row.kind in _ENTRIES:
         rows, kind = _ENTRIES[row.kind]
         if not isinstance(value, list):
-            raise wrong(key, "a list", value)
+            raise wrong(key, A_LIST, value)
         return checked(
             row, [kind(**_entry(rows, v, f"{key}[{i}]")) for i, v in enumerate(value)], key
         )
@@ -212,7 +225,7 @@ def _value(row: Setting, value: Any, key: str) -> Any:
     if words is None:
         return checked(row, _number(row, value, key), key)
     if not isinstance(value, str):
-        raise wrong(key, f"one of {', '.join(map(repr, words))}", value)
+        raise wrong(key, ONE_OF(names=", ".join(map(repr, words))), value)
     return words.get(value.strip().lower(), row.default)
 
 

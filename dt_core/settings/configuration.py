@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import SettingsError
-from ..text import Template
+from ..text import Filling, Template, Text
 from .choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
 from .table import (
     CONTROL_SETTINGS,
@@ -35,9 +35,30 @@ from .table import (
 
 _WRONG = Template("setting_wrong", "{name} must be {wanted}, not {value}.")
 _NEAREST = Template(
-    "setting_nearest",
-    "{name} must be {wanted}, not {number}{unit}: the nearest is {nearest}{unit}.",
+    "setting_nearest", "{name} must be {wanted}, not {number}: the nearest is {nearest}."
 )
+_NEAREST_IN = Template(
+    "setting_nearest_in",
+    "{name} must be {wanted}, not {number} {unit}: the nearest is {nearest} {unit}.",
+)
+A_NUMBER = Template("wanted_number", "a number")()
+A_WHOLE_NUMBER = Template("wanted_whole_number", "a whole number")()
+A_LIST = Template("wanted_list", "a list")()
+ONE_OF = Template("wanted_one_of", "one of {names}")
+_A_FINITE_NUMBER = Template("wanted_finite_number", "a finite number that fits in 32 bits")()
+_TRUE_OR_FALSE = Template("wanted_true_or_false", "true or false")()
+_A_TEXT = Template("wanted_text", "a text")()
+_A_UTF_8_TEXT = Template("wanted_utf_8_text", "a text that UTF-8 can carry")()
+_A_LIST_OF = Template("wanted_list_of", "a list of {kind}")
+_RANGE = Template("wanted_range", "{low} to {high}")
+_RANGE_IN = Template("wanted_range_in", "{low} to {high} {unit}")
+_MULTIPLE_IN = Template("wanted_multiple_in", "a multiple of {step} {unit}, {low} to {high} {unit}")
+_HUGE = Template("huge_number", "a huge number")()
+_SETTING_OF_LORA = Template("setting_of_lora", "{name} of a LoRA")
+_SETTING_OF_CONTROL = Template("setting_of_control", "{name} of a control")
+# Made once: they are looked up for every value that is checked.
+_OF_A_LORA = {row.name: _SETTING_OF_LORA(name=row.name) for row in LORA_SETTINGS}
+_OF_A_CONTROL = {row.name: _SETTING_OF_CONTROL(name=row.name) for row in CONTROL_SETTINGS}
 _TOO_MANY_ENTRIES = Template(
     "too_many_entries", "{name} has {entries} entries: at most {max_entries} fit."
 )
@@ -65,7 +86,7 @@ class LoraSettings:
 
     def __post_init__(self) -> None:
         for row in LORA_SETTINGS:
-            value = checked(row, getattr(self, row.name), f"{row.name} of a LoRA")
+            value = checked(row, getattr(self, row.name), _OF_A_LORA[row.name])
             object.__setattr__(self, row.name, value)
 
 
@@ -86,11 +107,11 @@ class ControlSettings:
 
     def __post_init__(self) -> None:
         for row in CONTROL_SETTINGS:
-            value = checked(row, getattr(self, row.name), f"{row.name} of a control")
+            value = checked(row, getattr(self, row.name), _OF_A_CONTROL[row.name])
             object.__setattr__(self, row.name, value)
 
 
-def checked(row: Setting, value: object, name: str) -> Any:
+def checked(row: Setting, value: object, name: str | Text) -> Any:
     """`value` as the wire can carry it for `row`.
 
     Numbers of other types (NumPy's too) become int and float; a float becomes the
@@ -107,7 +128,7 @@ def checked(row: Setting, value: object, name: str) -> Any:
         return _float32(value, name)
     if row.kind is Kind.BOOL:
         if not isinstance(value, bool):
-            raise wrong(name, "true or false", value)
+            raise wrong(name, _TRUE_OR_FALSE, value)
         return value
     if row.kind is Kind.STR:
         return whole_text(value, name)
@@ -118,32 +139,32 @@ def checked(row: Setting, value: object, name: str) -> Any:
     return tuple(whole_text(item, name) for item in _entries(value, str, name))
 
 
-def shortened(value: object) -> str:
+def shortened(value: object) -> str | Text:
     """`value` for an error message, however long it is."""
     try:
         return _short.repr(value)
     except ValueError:  # Python refuses to print integers of thousands of digits
-        return "a huge number"
+        return _HUGE
 
 
-def wrong(name: str, wanted: str, value: object) -> SettingsError:
+def wrong(name: str | Text, wanted: Text, value: object) -> SettingsError:
     """What is said of a value that is no `wanted`."""
     return SettingsError(_WRONG(name=name, wanted=wanted, value=shortened(value)))
 
 
-def _whole(value: object, name: str, wanted: str = "a whole number") -> int:
+def _whole(value: object, name: str | Text, wanted: Text = A_WHOLE_NUMBER) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise wrong(name, wanted, value)
     return int(value)
 
 
-def _member(row: Setting, value: object, name: str) -> Any:
+def _member(row: Setting, value: object, name: str | Text) -> Any:
     choices = row.choices
     assert choices is not None  # noqa: S101
     if isinstance(value, choices):
         return value
     members = {int(member): member for member in choices}
-    wanted = f"one of {', '.join(f'{n} ({member.label})' for n, member in members.items())}"
+    wanted = ONE_OF(names=", ".join(f"{n} ({member.label})" for n, member in members.items()))
     if isinstance(value, Enum) and not isinstance(value, choices):
         raise wrong(name, wanted, value)
     number = _whole(value, name, wanted)
@@ -152,47 +173,50 @@ def _member(row: Setting, value: object, name: str) -> Any:
     return members[number]
 
 
-def _integer(row: Setting, value: object, name: str) -> int:
+def _integer(row: Setting, value: object, name: str | Text) -> int:
     number = _whole(value, name)
     low, high = row.wire_range or (0, 0)
     nearest = min(max((number + row.wire_scale // 2) // row.wire_scale * row.wire_scale, low), high)
     if number == nearest:
         return number
-    unit = f" {row.unit}" if row.unit else ""
-    wanted = f"{low} to {high}{unit}"
+    given: dict[str, Filling] = {"name": name, "number": shortened(number), "nearest": nearest}
+    limits: dict[str, Filling] = {"low": low, "high": high}
+    if not row.unit:
+        raise SettingsError(_NEAREST(**given, wanted=_RANGE(**limits)))
+    limits["unit"] = row.unit
     if row.wire_scale > 1:
-        wanted = f"a multiple of {row.wire_scale}{unit}, {wanted}"
-    raise SettingsError(
-        _NEAREST(name=name, wanted=wanted, number=shortened(number), unit=unit, nearest=nearest)
-    )
+        wanted = _MULTIPLE_IN(**limits, step=row.wire_scale)
+    else:
+        wanted = _RANGE_IN(**limits)
+    raise SettingsError(_NEAREST_IN(**given, unit=row.unit, wanted=wanted))
 
 
-def _float32(value: object, name: str) -> float:
+def _float32(value: object, name: str | Text) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise wrong(name, "a number", value)
+        raise wrong(name, A_NUMBER, value)
     try:
         (number,) = struct.unpack("<f", struct.pack("<f", float(value)))
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise wrong(name, "a finite number that fits in 32 bits", value)
+        raise wrong(name, _A_FINITE_NUMBER, value)
     shortest = np.format_float_scientific(np.float32(number), unique=True)
     return float(shortest) + 0.0  # no negative zero
 
 
-def whole_text(value: object, name: str) -> str:
+def whole_text(value: object, name: str | Text) -> str:
     """The text. Raises SettingsError if it is none, or holds half a character (a surrogate)."""
     if not isinstance(value, str):
-        raise wrong(name, "a text", value)
+        raise wrong(name, _A_TEXT, value)
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise wrong(name, "a text that UTF-8 can carry", value) from None
+        raise wrong(name, _A_UTF_8_TEXT, value) from None
     return str(value)
 
 
-def _entries(value: object, kind: type, name: str) -> tuple[Any, ...]:
-    wanted = f"a list of {kind.__name__}"
+def _entries(value: object, kind: type, name: str | Text) -> tuple[Any, ...]:
+    wanted = _A_LIST_OF(kind=kind.__name__)
     if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         raise wrong(name, wanted, value)
     entries = tuple(value)

@@ -14,13 +14,22 @@ from typing import Any
 import flatbuffers
 
 from ..errors import SettingsError
-from ..text import Template
+from ..text import Template, Text
 from .configuration import Configuration, ControlSettings, LoraSettings
 from .table import CONTROL_SETTINGS, LORA_SETTINGS, MAX_ENTRIES, SETTINGS, Kind, Setting
 
 _NO_FLATBUFFER = Template(
     "configuration_no_flatbuffer", "The configuration is not a valid FlatBuffer: {what}."
 )
+_NOTHING_AT = Template("flatbuffer_nothing_at", "nothing can be read at byte {position} of {size}")
+_TO_ITSELF = Template(
+    "flatbuffer_offset_to_itself", "the offset at byte {position} points to itself"
+)
+_VTABLE_SIZE = Template("flatbuffer_vtable_size", "the vtable at byte {position} has {size} bytes")
+_TABLE_SIZE = Template("flatbuffer_table_size", "the table at byte {position} has {size} bytes")
+_OUTSIDE_TABLE = Template("flatbuffer_outside_table", "{name} lies outside its table")
+_NO_END = Template("flatbuffer_no_end", "{name} has no end")
+_TEXTS_TOO_LONG = Template("flatbuffer_texts_too_long", "its texts are longer than itself")
 _TOO_MANY_TO_READ = Template(
     "too_many_entries_to_read",
     "{name} has {count} entries: at most {max_entries} can be read.",
@@ -122,7 +131,7 @@ def _read_root(data: bytes) -> dict[str, Any]:
     return reader.read_table(reader.root(), SETTINGS)
 
 
-def _damaged(what: str) -> SettingsError:
+def _damaged(what: Text) -> SettingsError:
     return SettingsError(_NO_FLATBUFFER(what=what))
 
 
@@ -138,13 +147,13 @@ class _Reader:
     def number(self, form: str, position: int) -> Any:
         size = struct.calcsize(form)
         if position % size or not 0 <= position <= len(self.data) - size:
-            raise _damaged(f"nothing can be read at byte {position} of {len(self.data)}")
+            raise _damaged(_NOTHING_AT(position=position, size=len(self.data)))
         return struct.unpack_from(form, self.data, position)[0]
 
     def target(self, position: int) -> int:
         offset = self.number("<I", position)
         if not offset:
-            raise _damaged(f"the offset at byte {position} points to itself")
+            raise _damaged(_TO_ITSELF(position=position))
         return position + int(offset)
 
     def root(self) -> int:
@@ -156,9 +165,9 @@ class _Reader:
         size = self.number("<H", vtable)
         table_size = self.number("<H", vtable + 2)
         if size < 4 or size % 2 or vtable + size > len(self.data):
-            raise _damaged(f"the vtable at byte {vtable} has {size} bytes")
+            raise _damaged(_VTABLE_SIZE(position=vtable, size=size))
         if table_size < 4 or position + table_size > len(self.data):
-            raise _damaged(f"the table at byte {position} has {table_size} bytes")
+            raise _damaged(_TABLE_SIZE(position=position, size=table_size))
         count = min(size // 2 - 2, len(SETTINGS))  # newer schemas have more
         offsets = struct.unpack_from(f"<{count}H", self.data, vtable + 4)
         return {
@@ -178,7 +187,7 @@ class _Reader:
                 field, room = fields[row.slot]
                 form = _SCALARS[row.kind][0] if row.kind in _SCALARS else "<I"
                 if struct.calcsize(form) > room:
-                    raise _damaged(f"{path}{row.name} lies outside its table")
+                    raise _damaged(_OUTSIDE_TABLE(name=f"{path}{row.name}"))
                 values[row.name] = self.read_value(row, field, path)
         return values
 
@@ -221,10 +230,10 @@ class _Reader:
         start = position + _OFFSET_BYTES
         end = start + length
         if end >= len(self.data) or self.data[end]:  # a zero byte ends a string
-            raise _damaged(f"{name} has no end")
+            raise _damaged(_NO_END(name=name))
         self.text_left -= length
         if self.text_left < 0:
-            raise _damaged("its texts are longer than itself")
+            raise _damaged(_TEXTS_TOO_LONG())
         try:
             return self.data[start:end].decode()
         except UnicodeDecodeError:

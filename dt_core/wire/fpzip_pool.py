@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import Remedy, TensorError
-from ..text import Template
+from ..text import Template, Text, verbatim
 from .shared_block import SharedBlock, remove_leftovers
 
 _WORKERS_DIE = Template(
@@ -66,7 +66,20 @@ __all__ = [
 _NOT_COMPRESSED = Template(
     "fpzip_not_compressed", "The values could not be compressed ({why}): send them uncompressed."
 )
-_CRASHED = "fpzip crashed on it or never ended"
+_CRASHED = Template("fpzip_crashed", "fpzip crashed on it or never ended")()
+_DAMAGED = Template("fpzip_damaged", "The picture's compressed data is damaged ({why}).")
+_NOT_DECOMPRESSED = Template(
+    "fpzip_not_decompressed", "The picture could not be decompressed: {why}."
+)
+# What the child says, in words; fpzip's and NumPy's own it passes on.
+_REASONS = {
+    "count": Template("fpzip_count", "it holds another number of values than its header says")(),
+    "type": Template("fpzip_type", "it holds values of another type than its header says")(),
+    "header": Template("fpzip_header", "its header is not valid")(),
+    "cut": Template("fpzip_cut", "its end is missing")(),
+    "refused": Template("fpzip_refused", "fpzip refuses it")(),
+    "memory": Template("fpzip_memory", "there is not enough memory")(),
+}
 
 # More children than this only compete for memory bandwidth with the program that uses us.
 MAX_WORKERS = 4
@@ -190,9 +203,8 @@ class _Worker:
         if "ok" in answer:
             return answer
         if "precision" in order:
-            why = str(answer.get("failed") or answer.get("damaged") or _CRASHED)
-            raise TensorError(_NOT_COMPRESSED(why=why))
-        raise TensorError(_complaint(answer))
+            raise TensorError(_NOT_COMPRESSED(why=_reason(answer)))
+        raise _complaint(answer)
 
     def kill(self) -> None:
         """End the child while another thread waits for its answer; that one calls `close`."""
@@ -273,11 +285,14 @@ class _Worker:
             timer.cancel()
 
 
-def _complaint(answer: dict[str, Any]) -> str:
-    if "failed" in answer:
-        return f"The picture could not be decompressed: {answer['failed']}."
-    reason = answer.get("damaged", _CRASHED)
-    return f"The picture's compressed data is damaged ({reason}); generate it again."
+def _complaint(answer: dict[str, Any]) -> TensorError:
+    told = _NOT_DECOMPRESSED if "failed" in answer else _DAMAGED
+    return TensorError(told(why=_reason(answer)), remedy=Remedy.GENERATE_AGAIN)
+
+
+def _reason(answer: dict[str, Any]) -> Text:
+    said = answer.get("failed") or answer.get("damaged")
+    return _REASONS.get(str(said), verbatim(str(said))) if said else _CRASHED
 
 
 class Pool:
@@ -331,7 +346,7 @@ class Pool:
         try:
             return self._done(lambda worker: worker.decode(data, shape, np.dtype(dtype)), use)
         except _KilledError:
-            raise TensorError(_complaint({})) from None
+            raise _complaint({}) from None
 
     def encode(self, values: NDArray[Any], precision: int) -> bytes | None:
         """Encode an array of four dimensions, float32 or float64, with so many bits of

@@ -30,7 +30,7 @@ Decoder = Callable[[Any, int, int, Any], None]
 
 
 class DamagedError(Exception):
-    """The stream is not what its header promised."""
+    """The stream is not what its header promised: one word, which the parent knows."""
 
 
 class _Stream(ctypes.Structure):
@@ -93,9 +93,9 @@ def make_decoder(portable: bool) -> Decoder:
             for padding in (b"\x00", b"\xa5")
         )
         if values.size != out.size:
-            raise DamagedError("it holds another number of values than its header says")
+            raise DamagedError("count")
         if values.tobytes() != again.tobytes():
-            raise DamagedError("its end is missing")
+            raise DamagedError("cut")
         out[:] = values
 
     try:
@@ -115,18 +115,18 @@ def make_decoder(portable: bool) -> Decoder:
         payload = np.frombuffer(memory, np.uint8, length, start)
         stream = opened(payload.ctypes.data)
         if not stream or not read_header(stream):
-            raise DamagedError("its header is not valid")
+            raise DamagedError("header")
         header = stream.contents
         if header.nx * header.ny * header.nz * header.nf != out.size:
-            raise DamagedError("it holds another number of values than its header says")
+            raise DamagedError("count")
         if header.type != (out.dtype == np.float64):
-            raise DamagedError("it holds values of another type than its header says")
+            raise DamagedError("type")
         used = read(stream, out.ctypes.data)
         closed(stream)
         if used == 0:
-            raise DamagedError("fpzip refuses it")
+            raise DamagedError("refused")
         if used > length:
-            raise DamagedError("its end is missing")
+            raise DamagedError("cut")
 
     return decode_direct
 
@@ -206,7 +206,7 @@ def serve(orders: TextIO, answers: TextIO, decoder: Decoder) -> None:
         except DamagedError as error:
             answer = {"damaged": str(error)}
         except MemoryError:
-            answer = {"failed": "there is not enough memory"}
+            answer = {"failed": "memory"}
         except Exception as error:
             # fpzip's own errors, and whatever NumPy makes of a strange result.
             answer = {"damaged": str(error) or type(error).__name__}

@@ -10,6 +10,7 @@ import pytest
 from drawthings.dt_core.errors import GenerationFailed
 from drawthings.dt_core.generation import event_queue
 from drawthings.dt_core.generation.event_queue import AsyncEvents, EventQueue
+from drawthings.dt_core.text import verbatim
 
 
 class Counting(EventQueue[int]):
@@ -41,7 +42,7 @@ def test_an_error_comes_after_the_events_before_it_and_once() -> None:
     for take in (EventQueue.poll, list):
         events = Counting()
         events.put(1)
-        events.end(GenerationFailed("no"))
+        events.end(GenerationFailed(verbatim("no")))
         if take is list:
             seen: list[Any] = []
             with pytest.raises(GenerationFailed):

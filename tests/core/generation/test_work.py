@@ -29,6 +29,7 @@ from drawthings.dt_core.request.batches import Batch, Plan
 from drawthings.dt_core.request.resolved import GenerationRequest, Resolved
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
+from drawthings.dt_core.text import verbatim
 
 SETTINGS = Configuration(
     model="z_image_turbo_1.0_q6p.ckpt", start_width=128, start_height=128, steps=3, seed=7
@@ -190,7 +191,7 @@ def test_servers_that_are_all_away_are_the_error_of_the_last() -> None:
 
 def test_an_order_that_cannot_be_is_refused_before_anything_is_sent() -> None:
     def refuse(_catalog: Catalog) -> Any:
-        raise RequestError("no")
+        raise RequestError(verbatim("no"))
 
     with Simulator() as server:
         with pytest.raises(RequestError):
