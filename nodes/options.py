@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from comfy_api.latest import io
 
 from ..dt_core.settings import themes
-from ..dt_core.settings.configuration import DEFAULTS, wrong
+from ..dt_core.settings.configuration import DEFAULTS, ONE_OF, wrong
 from ..dt_core.settings.fitting import Fitting
 from ..dt_core.settings.options import Options
 from ..dt_core.settings.table import Kind, setting
@@ -77,7 +77,7 @@ def _value(name: str, given: Any, typed: str) -> Any:
     row = setting(name)
     if name == "resolution_dependent_shift":
         if given not in _ON_OFF:  # from a link: ComfyUI checks only what is chosen
-            raise wrong(name, " or ".join(_ON_OFF), given)
+            raise wrong(name, ONE_OF(names=", ".join(_ON_OFF)), given)
         return _ON_OFF[given]
     if name in _LISTS:
         return chosen_file(given, typed)

@@ -115,7 +115,7 @@ def test_events_can_go_to_another_queue_and_the_end_stays() -> None:
     events.pass_on(lambda event, optional: whole.put(("a", event), optional))
     events.put(1)
     events.put(2, 8)
-    events.end(GenerationFailed("no"))
+    events.end(GenerationFailed(verbatim("no")))
     assert whole.poll() == [("a", 1), ("a", 2)]
     with pytest.raises(GenerationFailed):
         events.poll()
