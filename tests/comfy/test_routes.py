@@ -52,6 +52,21 @@ def test_a_page_of_another_origin_is_kept_out(comfyui: ComfyUI) -> None:
     assert post(comfyui, "/drawthingsnodes/servers", {}, simple)[0] == 403
 
 
+def test_a_page_whose_own_name_leads_here_changes_nothing(comfyui: ComfyUI) -> None:
+    """ComfyUI itself answers it: by a name that is not loopback it compares nothing."""
+    port = comfyui.address.rpartition(":")[2]
+    rebound = {
+        **JSON,
+        "Host": f"rebound.example:{port}",
+        "Origin": f"http://rebound.example:{port}",
+    }
+    new = {"name": "theirs", "address": "192.0.2.1"}
+    status, answer = post(comfyui, "/drawthingsnodes/servers/save", new, rebound)
+    assert (status, json.loads(answer)["code"]) == (403, "HostNotAllowed")
+    listed = json.loads(post(comfyui, "/drawthingsnodes/servers", {}, JSON)[1])["servers"]
+    assert "theirs" not in {row["name"] for row in listed}
+
+
 def test_a_model_file_is_not_bound_by_comfyuis_limit_for_uploads(
     comfyui: ComfyUI, simulator: Simulator
 ) -> None:
