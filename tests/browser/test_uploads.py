@@ -48,7 +48,7 @@ def test_files_are_uploaded_one_after_the_other_and_asked_for_before_overwriting
     for path in (first, second):
         expect(line(tab, path.name)).to_contain_text("On studio, 80 kB, checked")
         assert path.name in studio.files()
-    expect(line(tab, wrong.name)).to_contain_text("import it in the Draw Things app")
+    expect(line(tab, wrong.name)).to_contain_text("Import it in the Draw Things app")
     canvas.screenshot("sidebar-uploaded")
 
     # Leaving the sidebar loses nothing.
