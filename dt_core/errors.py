@@ -42,8 +42,8 @@ class Remedy(Enum):
 
     INSTALL_FPZIP = Template(
         "remedy_install_fpzip",
-        "Install fpzip (rms-fpzip on Python 3.14), or start the server with "
-        "--no-response-compression.",
+        "Install fpzip (rms-fpzip on Python 3.14), or switch compression of answers off there "
+        "(gRPCServerCLI: --no-response-compression).",
     )
     CHECK_ADDRESS = Template("remedy_check_address", "Check the address.")
     CHECK_PORT = Template(
@@ -136,6 +136,7 @@ class Remedy(Enum):
     OVERWRITE_OR_RENAME = Template(
         "remedy_overwrite_or_rename", "Choose another name, or overwrite it."
     )
+    GIVE_AREA = Template("remedy_give_area", "Give it one to repaint, to fill or to keep.")
     GIVE_SECRET = Template("remedy_give_secret", "Give the shared secret of this server.")
     MEND_FILE = Template("remedy_mend_file", "Mend or remove {file}.")
     MAKE_WRITABLE = Template("remedy_make_writable", "Make {file} and its folder writable.")

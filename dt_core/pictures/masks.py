@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import RequestError
+from ..errors import Remedy, RequestError
 from ..text import Template
 from . import pixels
 from .values import FloatArray, Mask, Picture, Size
 
-_NO_AREA = Template("mask_without_area", "The mask has no area: connect repaint, fill or keep.")
+_NO_AREA = Template("mask_without_area", "The mask has no area.")
 _COUNTS_OF_AREAS = Template(
     "counts_of_areas", "The areas have {counts} masks: give one, or as many for each area."
 )
@@ -47,7 +47,7 @@ def combined(
     """
     given = [area for area in (repaint, fill, keep) if area is not None]
     if not given:
-        raise RequestError(_NO_AREA())
+        raise RequestError(_NO_AREA(), remedy=Remedy.GIVE_AREA)
     height, width = Mask(given[0]).coverage.shape
 
     def layer(area: FloatArray | None) -> FloatArray | None:

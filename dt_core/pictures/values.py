@@ -20,7 +20,7 @@ from . import half_floats
 _NO_MASK = Template("mask_shape", "A mask needs the shape [height, width], not {shape}.")
 _MASK_NOT_FINITE = Template(
     "mask_not_finite",
-    "A mask holds NaN or infinite values: look at the node that made it.",
+    "A mask holds NaN or infinite values: look at what made it.",
 )
 _NO_PICTURE = Template(
     "picture_shape",
@@ -32,7 +32,7 @@ _PICTURE_SIZE = Template(
 )
 _PICTURE_NOT_FINITE = Template(
     "picture_not_finite",
-    "A picture holds NaN or infinite values: look at the node that made it.",
+    "A picture holds NaN or infinite values: look at what made it.",
 )
 _PICTURE_TYPE = Template("picture_type", "A picture must be uint8 or float, not {dtype}.")
 _AREAS_DIFFER = Template(

@@ -34,7 +34,7 @@ _SECOND_PASS = Template(
 )
 _LACKS_INPUT = Template(
     "control_lacks_input",
-    "The control '{name}' got no {kind} input: connect {wanted}, or it is skipped.",
+    "The control '{name}' got no {kind} input: give it {wanted}, or it is skipped.",
 )
 _AN_IMAGE = Template("an_input_image", "an input image")
 _A_PICTURE = Template("a_picture", "a picture")

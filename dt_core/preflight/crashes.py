@@ -75,7 +75,7 @@ _HIRES_OF_IMAGE = Template(
     "High resolution fix with an input image crashes the server on {family}: switch it off.",
 )
 _NO_HIRES = Template("no_hires", "{family} cannot do high resolution fix: switch it off.")
-_NEEDS_IMAGE = Template("needs_image", "{name} makes something of a picture: connect an image.")
+_NEEDS_IMAGE = Template("needs_image", "{name} makes something of a picture: give it an image.")
 _CONTROL_START = Template(
     "control_start", "The start of the control '{file}' is {given}: it must be 0 to 1."
 )
@@ -87,9 +87,9 @@ _ADAPTER_KIND = Template(
     "The T2I adapter '{name}' takes no {kind} input on the server and would crash it: remove it.",
 )
 _ADAPTER_DEPTH = Template(
-    "adapter_depth", "The T2I adapter '{name}' needs a depth picture: connect one."
+    "adapter_depth", "The T2I adapter '{name}' needs a depth picture: give it one."
 )
-_CONTROL_PICTURE = Template("control_picture", "The control '{name}' needs a picture: connect one.")
+_CONTROL_PICTURE = Template("control_picture", "The control '{name}' needs a picture: give it one.")
 _MODEL_CRASHES = Template(
     "model_crashes",
     "The model '{name}' is described as a {kind} model, which the server cannot do for {family} "

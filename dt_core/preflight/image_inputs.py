@@ -27,7 +27,7 @@ _FILL = Template(
 )
 _EDITS_NOTHING = Template(
     "edit_without_picture",
-    "{name} is an edit model and got no picture: connect an image or a reference.",
+    "{name} is an edit model and got no picture: give it an image or a reference.",
 )
 _NO_IMAGE = Template("run_without_image", "This run is made for {found} and got no image.")
 _STRENGTH_1 = Template(

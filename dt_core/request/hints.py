@@ -39,7 +39,7 @@ _POSE_AND_STEPS = Template(
 _WOULD_TAKE_ANOTHERS = Template(
     "control_would_take_anothers",
     "The control '{name}' has no picture and would take that of '{other}': remove one of them, "
-    "or connect the same picture to both.",
+    "or give both the same picture.",
 )
 
 

@@ -39,6 +39,7 @@ WORDS: Mapping[Remedy, Template] = {
         "nodes_choose_tls",
         'Choose "TLS" in DT Server, which trusts the certificate that the server showed first.',
     ),
+    Remedy.GIVE_AREA: Template("nodes_give_area", "Connect repaint, fill or keep."),
     Remedy.GIVE_SECRET: Template(
         "nodes_give_secret",
         "Store the server's shared secret in the Draw Things tab of the sidebar, and choose the "

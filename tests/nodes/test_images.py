@@ -179,7 +179,7 @@ def test_dt_mask_sends_every_code(server: Any, profile: ServerProfile) -> None:
     sample(profile, image=greys(1), mask=mask)
     sent = server.requests[0].mask
     assert (sent[0, 0], sent[40, 0], sent[40, 127], sent[63, 0]) == (1, 2, 3, 3)
-    with pytest.raises(reporting.Problem, match="connect repaint"):
+    with pytest.raises(reporting.Problem, match="Connect repaint"):
         DTMask.execute(False)
 
 

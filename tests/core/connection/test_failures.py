@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +23,6 @@ from drawthings.dt_core.request.resolved import GenerationRequest
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
 from drawthings.dt_core.simulator.faults import Fault, Script
-from drawthings.dt_core.text import TEMPLATES
 from drawthings.dt_core.wire import protobuf
 from drawthings.nodes.host import remedies as in_nodes
 from scripted import ScriptedServer, make_certificate, serving
@@ -135,33 +133,6 @@ def test_every_face_can_word_what_to_do_about_a_changed_certificate(
     told = str(caught.value.told(FACES[face]))
     assert told.startswith(str(caught.value.text))
     assert told.endswith("therwise somebody may be listening.")
-
-
-@pytest.mark.parametrize("face", FACES)
-def test_a_face_asks_for_no_value_that_the_neutral_words_and_the_errors_lack(face: str) -> None:
-    """Holes of a remedy are those of the error; only certificates have any."""
-    for remedy, words in FACES[face].items():
-        assert isinstance(remedy, Remedy)
-        allowed = {"address", "presented"} if "certificate" in remedy.value.key else set()
-        assert set(words.holes) <= {*remedy.value.holes, *allowed}, remedy
-
-
-def test_what_happened_is_told_in_words_that_fit_everywhere() -> None:
-    """No template of the library names a node, a flag or an argument, but for the tables of
-    faces and what only a face says."""
-    own_words = re.compile(
-        r"^(command|python|nodes|set|no_config|config|output|override|insecure)_"
-    )
-    face_only = {
-        "no_size", "no_config", "not_by_set", "scale_factor_not_1", "mask_without_picture",
-        "insecure_with_tls", "command_without_model",
-    }  # fmt: skip
-    for key, template in TEMPLATES.items():
-        if own_words.match(key) or key in face_only:
-            continue
-        assert not re.search(
-            r"DT Server|DT Sampler|sidebar|--(tls|secret|server)", template.english
-        ), key
 
 
 def test_an_error_says_what_happened_and_then_what_to_do_in_a_faces_words() -> None:

@@ -103,7 +103,7 @@ def test_a_mask_that_marks_nothing_knows_it() -> None:
 
 
 def test_without_any_area_a_sentence_says_so() -> None:
-    with pytest.raises(RequestError, match="connect repaint, fill or keep"):
+    with pytest.raises(RequestError, match=r"has no area\. Give it one to repaint"):
         masks.batch(None, None, None)
 
 
