@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -15,11 +17,14 @@ import numpy as np
 import pytest
 from commands import Answer, environment, process
 from doc_blocks import PAGES, ROOT, Block, anchors, blocks, links
+from drawthings import dt_core
 from drawthings.dt_core import metadata
 from drawthings.dt_core.connection import known_servers
 from drawthings.dt_core.metadata import Generation
 from drawthings.dt_core.settings import app_json
 from drawthings.dt_core.simulator import Catalog, Simulator, faults
+from drawthings.dt_core.text import TEMPLATES
+from drawthings.tools import build_messages
 from PIL import Image
 from scripted import Certificate, make_certificate
 
@@ -208,6 +213,15 @@ def test_the_messages_are_those_of_every_room() -> None:
         "Seed ‹given› is folded into 32 bits",
     ):
         assert sentence in page
+
+
+def test_the_page_misses_no_template_that_a_module_of_the_library_makes() -> None:
+    for module in pkgutil.walk_packages(dt_core.__path__, f"{dt_core.__name__}."):
+        if not module.name.endswith(("__main__", "fpzip_worker")):  # programs of their own
+            importlib.import_module(module.name)
+    read_there = {key for room in build_messages.by_room().values() for key in room}
+
+    assert {key for key in TEMPLATES.keys() - read_there if not key.startswith("label_")} == set()
 
 
 def test_nodes_are_called_by_their_names() -> None:
