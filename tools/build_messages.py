@@ -2,7 +2,8 @@
 
 `python -m tools.build_messages`; with --check it only compares, and fails if the page is stale.
 The templates are read from the sources, so that nothing has to be importable; what the kinds
-of errors mean, and what to do, stands above the lists.
+of errors mean, and what to do, stands above the lists. A remedy stands once, with the words
+that each face has for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ BEGIN, END = "<!-- sentences -->\n", "<!-- end -->"
 
 # The rooms whose sentences a user may meet, and what they are about.
 ROOMS = {
-    "dt_core": "What to do",
+    "dt_core": "Everywhere",
     "dt_core/connection": "Reaching a server",
     "dt_core/generation": "Generating and uploading",
     "dt_core/wire": "What arrives",
@@ -41,19 +42,20 @@ ROOMS = {
     "nodes/exchange/official": "Workflows of the official extension",
     "nodes/routes": "The page",
 }
+# The tables of remedies in a face's own words, in the order of the page.
+FACES = {
+    "nodes/host/remedies.py": "ComfyUI",
+    "dt_core/cli/remedies.py": "command",
+    "dt_core/api/remedies.py": "Python",
+    "dt_core/simulator/__main__.py": "simulator",
+}
 _ESCAPED = re.compile(r"([\\`*_\[\]<>|{}])")
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
 def templates(path: Path) -> Iterator[tuple[str, str]]:
     """Key and English of every template that a module makes."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        match node:
-            case ast.Call(
-                func=ast.Name(id="Template"),
-                args=[ast.Constant(value=str(key)), ast.Constant(value=str(english)), *_],
-            ):
-                yield key, english
+    return _made_in(_tree(path))
 
 
 def by_room() -> dict[str, dict[str, str]]:
@@ -67,27 +69,80 @@ def by_room() -> dict[str, dict[str, str]]:
     return found
 
 
+def remedies() -> dict[str, tuple[str, str]]:
+    """Key and neutral words of each member of Remedy, by its name."""
+    found = {}
+    for node in ast.walk(_tree(ROOT / "dt_core" / "errors.py")):
+        match node:
+            case ast.ClassDef(name="Remedy", body=body):
+                for line in body:
+                    match line:
+                        case ast.Assign(targets=[ast.Name(id=name)], value=made):
+                            [found[name]] = _made_in(made)
+    return found
+
+
+def faces() -> dict[str, dict[str, tuple[str, str]]]:
+    """Key and words of each remedy that a face words itself, by the face and the remedy's name."""
+    found: dict[str, dict[str, tuple[str, str]]] = {}
+    for path, face in FACES.items():
+        own = found.setdefault(face, {})
+        for node in ast.walk(_tree(ROOT / path)):
+            match node:
+                case ast.Dict(keys=names, values=values):
+                    for name, made in zip(names, values, strict=True):
+                        match name:
+                            case ast.Attribute(value=ast.Name(id="Remedy"), attr=remedy):
+                                [own[remedy]] = _made_in(made)
+    return found
+
+
 def lists() -> str:
     """The lists as Markdown. Raises KeyError for a room that has no heading."""
     found = by_room()
-    parts = []
+    words = faces()
+    parts, there = ["### What to do\n\n"], set()
+    for name, (key, english) in remedies().items():
+        parts[0] += f"- {_shown(english)}\n"
+        there.add(key)
+        for face, own in words.items():
+            if name in own:
+                parts[0] += f"  - {face}: {_shown(own[name][1])}\n"
+                there.add(own[name][0])
     for room, heading in ROOMS.items():
-        rows = [text for text in found.pop(room, {}).values() if _is_whole(text)]
-        if rows:
-            parts.append(f"### {heading}\n\n" + "".join(f"- {_shown(text)}\n" for text in rows))
+        rows = {key: text for key, text in found.pop(room, {}).items() if key not in there}
+        shown = [text for text in rows.values() if _HOLE.sub("", text).strip(" .:×")]
+        shown.sort(key=_is_part)  # else in the order of the sources
+        if shown:
+            parts.append(f"### {heading}\n\n" + "".join(f"- {_shown(text)}\n" for text in shown))
     if found:
         raise KeyError(f"no heading for {', '.join(found)}")
     return "\n".join(parts)
 
 
-def _is_whole(english: str) -> bool:
-    """Not a reason or a name, which is part of other sentences."""
-    return " " in _HOLE.sub("", english).strip() and not english[0].islower()
+def _made_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="Template"),
+                args=[ast.Constant(value=str(key)), ast.Constant(value=str(english)), *_],
+            ):
+                yield key, english
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _is_part(english: str) -> bool:
+    """A reason or a name, which stands in other sentences."""
+    return not english[0].isupper() and ". " not in english and not english.endswith(".")
 
 
 def _shown(english: str) -> str:
     words = _HOLE.sub(lambda hole: f"‹{hole[1].replace('_', ' ')}›", english)
-    return _ESCAPED.sub(r"\\\1", words)
+    words = _ESCAPED.sub(r"\\\1", words)
+    return f"… {words} …" if _is_part(english) else words
 
 
 def page(text: str) -> str:

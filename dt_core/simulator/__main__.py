@@ -15,14 +15,24 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import DrawThingsError, Remedy
-from ..text import Template
+from ..text import Template, verbatim
 from . import faults
 from .inventory import Catalog
 from .listening import MAX_PORT
 from .service import Simulator
 
 _DEFAULT_PORT = 7859
+_MOST_SECONDS = 3600  # for each step
 _MOST_INCOMPLETE = 20  # lines at the start
+_HALF_CERTIFICATE = Template(
+    "simulator_half_certificate", "Pass --certificate and --private-key together."
+)
+_NO_FPZIP = Template(
+    "simulator_no_fpzip", "fpzip is not installed: pictures are sent uncompressed."
+)
+_CANNOT_READ = Template("simulator_cannot_read", "{file} cannot be read: {reason}.")
+_NO_TEXT = Template("simulator_no_text", "A file given on the command line is no text in UTF-8.")
+_RANGE = Template("simulator_range", "must be 0 to {most}")
 _WORDS = {
     Remedy.INSTALL_CRYPTOGRAPHY: Template(
         "simulator_install_cryptography",
@@ -48,11 +58,11 @@ def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
     )
     if bool(options.certificate) != bool(options.private_key):
-        sys.stderr.write("Pass --certificate and --private-key together.\n")
+        sys.stderr.write(f"{_HALF_CERTIFICATE()}\n")
         return 2
     compression = not options.no_response_compression
     if compression and not _has_fpzip():
-        sys.stderr.write("fpzip is not installed: pictures are sent uncompressed.\n")
+        sys.stderr.write(f"{_NO_FPZIP()}\n")
         compression = False
     try:
         catalog = Catalog.load(options.models)
@@ -74,10 +84,11 @@ def main(arguments: Sequence[str] | None = None, name: str = "python -m dt_core.
         sys.stderr.write(f"{error.told(_WORDS)}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"{error.filename} cannot be read: {error.strerror}.\n")
+        told = _CANNOT_READ(file=str(error.filename), reason=verbatim(str(error.strerror)))
+        sys.stderr.write(f"{told}\n")
         return 1
     except UnicodeDecodeError:
-        sys.stderr.write("A file given on the command line is no text in UTF-8.\n")
+        sys.stderr.write(f"{_NO_TEXT()}\n")
         return 1
     for file, lacking in islice(catalog.incomplete(), _MOST_INCOMPLETE):
         logging.info("not told by Echo: %s lacks %s", file, ", ".join(lacking))
@@ -144,14 +155,14 @@ def _has_fpzip() -> bool:
 def _port(text: str) -> int:
     value = int(text)
     if not 0 <= value <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f"must be 0 to {MAX_PORT}")
+        raise argparse.ArgumentTypeError(str(_RANGE(most=str(MAX_PORT))))
     return value
 
 
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0 <= value <= 3600:
-        raise argparse.ArgumentTypeError("must be 0 to 3600")
+    if not 0 <= value <= _MOST_SECONDS:
+        raise argparse.ArgumentTypeError(str(_RANGE(most=str(_MOST_SECONDS))))
     return value
 
 

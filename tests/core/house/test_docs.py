@@ -19,7 +19,10 @@ from commands import Answer, environment, process
 from doc_blocks import PAGES, ROOT, Block, anchors, blocks, links
 from drawthings import dt_core
 from drawthings.dt_core import metadata
+from drawthings.dt_core.api import remedies as api_remedies
+from drawthings.dt_core.cli import remedies as cli_remedies
 from drawthings.dt_core.connection import known_servers
+from drawthings.dt_core.errors import Remedy
 from drawthings.dt_core.metadata import Generation
 from drawthings.dt_core.settings import app_json
 from drawthings.dt_core.simulator import Catalog, Simulator, faults
@@ -222,6 +225,37 @@ def test_the_page_misses_no_template_that_a_module_of_the_library_makes() -> Non
     read_there = {key for room in build_messages.by_room().values() for key in room}
 
     assert {key for key in TEMPLATES.keys() - read_there if not key.startswith("label_")} == set()
+
+
+def test_reasons_within_sentences_and_whole_ones_that_begin_small_are_on_the_page_too() -> None:
+    page = read("docs/messages.md")
+    for line in (
+        "- … its end is missing …",
+        "- … a multiple of ‹step› ‹unit›, ‹low› to ‹high› ‹unit› …",
+        "- insecure means no TLS: leave out verify\\_ssl and ssl\\_cert\\_path.",
+        "- ‹name› is neither a picture nor a tensor. ‹error›",
+    ):
+        assert f"{line}\n" in page
+
+
+def test_each_remedy_stands_once_on_the_page_with_the_words_of_each_face() -> None:
+    listed = build_messages.remedies()
+    own = build_messages.faces()
+    every = read("docs/messages.md").splitlines()
+
+    assert listed.keys() == {remedy.name for remedy in Remedy}
+    for remedy in Remedy:
+        assert listed[remedy.name] == (remedy.value.key, remedy.value.english)
+    for face, words in (("Python", api_remedies.WORDS), ("command", cli_remedies.WORDS)):
+        told = {remedy.name: (word.key, word.english) for remedy, word in words.items()}
+        assert own[face] == told
+    at = every.index("- Choose TLS for this server.")
+    assert every[at + 1 : at + 4] == [
+        '  - ComfyUI: Choose "automatic" or "TLS" in DT Server.',
+        "  - command: Choose --tls automatic, or --tls tls.",
+        "  - Python: Leave out insecure=True.",
+    ]
+    assert sum("Leave out insecure=True." in line for line in every) == 1
 
 
 def test_nodes_are_called_by_their_names() -> None:
