@@ -17,7 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 from .errors import DrawThingsError, Remedy
 from .text import Template, Text, verbatim
@@ -149,11 +149,7 @@ def make_folder(folder: Path) -> None:
 def read(path: Path, limit: int = READ_LIMIT) -> bytes:
     """A regular file's bytes. Raises OSError; of another kind, or too large, too."""
     with _patient(lambda: open(path, "rb", opener=_without_waiting)) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "no regular file")
-        if found.st_size > limit:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        found = _checked(file, limit)
         if os.name == "posix" and found.st_mode & 0o077:  # it was written by hand
             with contextlib.suppress(OSError):
                 path.chmod(0o600)
@@ -166,12 +162,18 @@ def peek(path: Path, limit: int) -> bytes:
     Raises OSError, ValueError for a path that cannot be.
     """
     with open(path, "rb", opener=_without_waiting) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, "no regular file")
-        if found.st_size > limit:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+        _checked(file, limit)
         return file.read(limit)
+
+
+def _checked(file: BinaryIO, limit: int) -> os.stat_result:
+    """What the system says of an open file. Raises OSError unless it is a regular one that fits."""
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "no regular file")
+    if found.st_size > limit:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return found
 
 
 def _without_waiting(path: str, flags: int) -> int:
