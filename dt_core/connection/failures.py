@@ -116,26 +116,31 @@ NOTHING = Known()
 def is_unavailable(error: grpc.RpcError) -> bool:
     """Whether the connection may be dead: the next call should make a new one."""
     dead = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
-    return isinstance(error, grpc.Call) and (error.code() in dead or _ended_whole(error))
+    code, details = status_of(error)
+    return code in dead or _ended_whole(code, details)
 
 
-def _ended_whole(error: grpc.Call) -> bool:
+def status_of(error: grpc.RpcError) -> tuple[grpc.StatusCode, str]:
+    """The status of a failed call and what came with it; UNKNOWN and "" where there is none."""
+    if not isinstance(error, grpc.Call):
+        return grpc.StatusCode.UNKNOWN, ""
+    return error.code(), error.details() or ""
+
+
+def _ended_whole(code: grpc.StatusCode, details: str) -> bool:
     """Whether the stream ended as if all were said, without a status: a proxy (HAProxy) does
     that where the server behind it dies."""
-    details = (error.details() or "").lower()
-    return error.code() is grpc.StatusCode.UNKNOWN and "stream removed" in details
+    return code is grpc.StatusCode.UNKNOWN and "stream removed" in details.lower()
 
 
 def is_untrusted(error: grpc.RpcError) -> bool:
     """Whether the call failed because of the server's certificate."""
-    details = (error.details() if isinstance(error, grpc.Call) else None) or ""
-    return any(words in details for words in _NOT_TRUSTED)
+    return any(words in status_of(error)[1] for words in _NOT_TRUSTED)
 
 
 def is_no_handshake(error: grpc.RpcError) -> bool:
     """Whether TLS did not come about, for whatever reason."""
-    details = (error.details() if isinstance(error, grpc.Call) else None) or ""
-    return any(words in details for words in _NO_HANDSHAKE)
+    return any(words in status_of(error)[1] for words in _NO_HANDSHAKE)
 
 
 def explain(
@@ -146,8 +151,7 @@ def explain(
     Where the server's certificate is not trusted any more, only the profile's own reason
     is told; `channel.explain` looks at the certificate again.
     """
-    code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-    whole = (error.details() if isinstance(error, grpc.Call) else None) or ""
+    code, whole = status_of(error)
     details, address = said(whole), profile.address
     words = details or code.name
     status = grpc.StatusCode
@@ -161,7 +165,7 @@ def explain(
         return RequestError(_REFUSED(address=address, words=words))
     if code in {status.UNAUTHENTICATED, status.PERMISSION_DENIED}:
         return SecretRejected(_REFUSED_US(address=address, words=words), remedy=Remedy.GIVE_SECRET)
-    if isinstance(error, grpc.Call) and _ended_whole(error):
+    if _ended_whole(code, whole):
         return _broken(profile)
     if code is status.RESOURCE_EXHAUSTED:
         return _exhausted(address, whole, known)

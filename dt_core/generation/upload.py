@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from ..connection import late_grpc as grpc
+from ..connection.failures import status_of
 from ..connection.profile import ServerProfile
 from ..errors import (
     Cancelled,
@@ -297,8 +298,8 @@ class Upload:
         )
 
     def _explained(self, error: grpc.RpcError) -> DrawThingsError:
-        code = error.code() if isinstance(error, grpc.Call) else grpc.StatusCode.UNKNOWN
-        details = said(error.details() if isinstance(error, grpc.Call) else None)
+        code, whole = status_of(error)
+        details = said(whole)
         at, words = self._profile.address, details or code.name
         status = grpc.StatusCode
         if self._cancelled.is_set():
