@@ -119,8 +119,8 @@ class Connection:
     security: str
     trust: Trust
     target: str
-    first: str = ""
-    _make: Callable[[int, bool], grpc.Channel] | None = None
+    first: str
+    _make: Callable[[int, bool], grpc.Channel]
     _others: dict[tuple[int, bool], grpc.Channel] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -146,9 +146,9 @@ class Connection:
     def _other(self, answer_bytes: int, *, patient: bool) -> grpc.Channel:
         with self._lock:
             key = answer_bytes, patient
-            if key not in self._others and self._make is not None:
+            if key not in self._others:
                 self._others[key] = self._make(answer_bytes, patient)
-            return self._others.get(key, self.channel)
+            return self._others[key]
 
 
 class Link:
