@@ -288,21 +288,8 @@ class Client:
 
         def prepare() -> tuple[Started, Callable[[], Any]]:
             resolved, warnings = self._checked(request)
-            message = build(resolved, secret=self._secret)
-            method = protobuf.GENERATE_IMAGE
-            most_bytes = Allowance(resolved, self.profile.address).message_bytes
-            call = (
-                self._connect()
-                .for_answers(most_bytes)
-                .unary_stream(
-                    method.path,
-                    request_serializer=method.serialize,
-                )
-            )
-            # The job reads the messages: where gRPC does and fails, the call never ends.
-            # No deadline: a queued or long generation is silent for minutes.
             started = Started(resolved, tuple(map(str, warnings)), warnings)
-            return started, lambda: call(message)
+            return started, self.call_of(resolved)
 
         def explained(error: grpc.RpcError, downloads: bool) -> DrawThingsError:
             return self._explained(error, request, downloads)
@@ -310,6 +297,21 @@ class Client:
         job = Job(prepare, self.profile, explained, room)
         self.server.runs(job)
         return job
+
+    def call_of(self, resolved: Resolved, *, chunked: bool = True) -> Callable[[], Any]:
+        """What starts the call of a generation: its messages come as bytes, unread.
+
+        Where gRPC reads them and fails, the call never ends. Connects if needed; raises what
+        `message.build` raises.
+        """
+        message = build(resolved, secret=self._secret)
+        message.chunked = chunked
+        method = protobuf.GENERATE_IMAGE
+        most_bytes = Allowance(resolved, self.profile.address).message_bytes
+        its_channel = self._connect().for_answers(most_bytes)
+        call = its_channel.unary_stream(method.path, request_serializer=method.serialize)
+        # No deadline: a queued or long generation is silent for minutes.
+        return lambda: call(message)
 
     def _explained(
         self, error: grpc.RpcError, request: GenerationRequest, downloads: bool

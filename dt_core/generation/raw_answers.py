@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..connection import late_grpc as grpc
-from ..request.message import build
 from ..request.resolved import GenerationRequest
 from ..wire import protobuf
 from .client import Client
 from .events import Stage
-
-_SAMPLING = {Stage.SAMPLING, Stage.SECOND_PASS_SAMPLING}
+from .reading import parsed, stage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +51,9 @@ class Call:
 
     def __post_init__(self) -> None:
         resolved, self.warnings = self.client.prepare(self.request)
-        message = build(resolved, secret=self.client._secret)
-        message.chunked = self.chunked
-        method = protobuf.GENERATE_IMAGE
-        stream = self.client._connect().channel.unary_stream(
-            method.path, request_serializer=method.serialize
-        )
+        start = self.client.call_of(resolved, chunked=self.chunked)
         self.began = time.monotonic()
-        self._call = stream(message)
+        self._call = start()
 
     def cancel(self) -> None:
         self._call.cancel()
@@ -68,7 +61,7 @@ class Call:
     def __iter__(self) -> Iterator[Answer]:
         try:
             for data in self._call:
-                yield _answer(protobuf.GENERATE_IMAGE.parse_reply(data), self.began)
+                yield _answer(parsed(data, self.client.profile), self.began)
         except grpc.RpcError as error:
             raise self.client.server.link.explain(error) from None
 
@@ -76,8 +69,8 @@ class Call:
 def _answer(message: protobuf.ImageGenerationResponse, began: float) -> Answer:
     stage, step = None, 0
     if message.HasField("currentSignpost"):
-        stage, step = _signpost(message.currentSignpost)
-    planned = (_signpost(row) for row in message.signposts)
+        stage, step = stage_of(message.currentSignpost)
+    planned = (stage_of(row) for row in message.signposts)
     return Answer(
         seconds=time.monotonic() - began,
         stage=stage,
@@ -90,11 +83,3 @@ def _answer(message: protobuf.ImageGenerationResponse, began: float) -> Answer:
         more=message.chunkState == protobuf.MORE_CHUNKS,
         scale_factor=message.scaleFactor if message.HasField("scaleFactor") else None,
     )
-
-
-def _signpost(message: protobuf.ImageGenerationSignpostProto) -> tuple[Stage | None, int]:
-    name = message.WhichOneof("signpost")
-    if name is None:
-        return None, 0
-    stage = Stage(name)
-    return stage, getattr(message, name).step if stage in _SAMPLING else 0

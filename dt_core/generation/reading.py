@@ -152,7 +152,7 @@ class Reader:
     def read(self, answer: bytes, delivery: Delivery) -> None:
         """Hand on what a message says; decoding of what is compressed goes on after that."""
         self._allowance.check_message(len(answer))
-        message = self._message(answer)
+        message = parsed(answer, self._profile)
         del answer
         for event in self._said(message):
             delivery.put(event)
@@ -206,11 +206,11 @@ class Reader:
                 )
             )
         for signpost in message.signposts:
-            stage, step = _signpost(signpost)
+            stage, step = stage_of(signpost)
             if stage is not None:
                 self._plan[stage] = max(step, 0)
         if message.HasField("currentSignpost"):
-            stage, step = _signpost(message.currentSignpost)
+            stage, step = stage_of(message.currentSignpost)
             if stage is not None:
                 yield from self._news(self._progress(stage, step))
         if message.HasField("previewImage"):
@@ -246,12 +246,6 @@ class Reader:
         remarks, self._remarkable = self._remarkable, []
         return remarks
 
-    def _message(self, answer: bytes) -> protobuf.ImageGenerationResponse:
-        try:
-            return protobuf.GENERATE_IMAGE.parse_reply(answer)
-        except Exception:  # protobuf's own, of which there are several
-            raise unreadable(self._profile) from None
-
     def finish(self) -> None:
         self._images.finish()
         self._audio.finish()
@@ -266,7 +260,16 @@ class Reader:
         return Progress(stage, step, steps, done, max(sum(units.values()), 1))
 
 
-def _signpost(message: protobuf.ImageGenerationSignpostProto) -> tuple[Stage | None, int]:
+def parsed(answer: bytes, profile: ServerProfile) -> protobuf.ImageGenerationResponse:
+    """One message of the answer. Raises ProtocolError where it is none."""
+    try:
+        return protobuf.GENERATE_IMAGE.parse_reply(answer)
+    except Exception:  # protobuf's own, of which there are several
+        raise unreadable(profile) from None
+
+
+def stage_of(message: protobuf.ImageGenerationSignpostProto) -> tuple[Stage | None, int]:
+    """The stage that a signpost names, None for one without an arm, and its steps or 0."""
     name = message.WhichOneof("signpost")
     if name is None:
         return None, 0
