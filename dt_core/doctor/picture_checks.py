@@ -167,12 +167,12 @@ def _previews(visit: Visit) -> Found:
     found = [answer.preview for answer in visit.base.answers if answer.preview]
     if not found:
         return not_applicable(_NO_PREVIEWS())
-    latent = tensor.decode(found[-1])
-    family = visit.family
+    family, header = visit.family, tensor.read_header(found[-1])
     if family is not None and family.preview.kind == "none":
         return not_applicable(_NOT_BY_FAMILY())
-    shown = previews.latent_to_rgb(latent, family.preview) if family else None
-    channels = tensor.read_header(found[-1]).shape[-1]
+    shown, channels = None, header.shape[-1]
+    if family is not None and visit.base.allowance.fits_preview(header, len(found[-1])):
+        shown = previews.latent_to_rgb(tensor.decode(found[-1]), family.preview)
     figures = {"previews": len(found), "channels": channels}
     if shown is None:
         return differs(_UNREADABLE(channels=channels), **figures)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from ..errors import DrawThingsError
-from ..text import Template, Text
+from ..text import Text
 
 Figure = str | int | float | bool
 
@@ -58,9 +58,6 @@ def judged(good: bool, if_good: Text, if_not: Text, **figures: Figure) -> Found:
     return passed(if_good, **figures) if good else differs(if_not, **figures)
 
 
-_FAILED = Template("doctor_check_failed", "{why}")
-
-
 def failed(error: DrawThingsError) -> Found:
     """A check that ended in an error: its kind alone may be published."""
-    return differs(_FAILED(why=error.told()), error=type(error).__name__)
+    return differs(error.told(), error=type(error).__name__)

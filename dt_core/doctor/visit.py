@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import NoImages, ProtocolError
+from ..generation.allowance import Allowance
 from ..generation.client import Client
 from ..generation.raw_answers import Answer, Call
 from ..models.catalog import Catalog, Model
@@ -55,6 +56,7 @@ class Run:
     pictures: list[WirePicture]
     codecs: set[str]
     seconds: float
+    allowance: Allowance
     warnings: tuple[str, ...] = ()
 
     @property
@@ -143,7 +145,9 @@ class Visit:
         codecs: set[str] = set()
         pictures = []
         for data in whole_tensors(answers):
-            codecs.add(tensor.read_header(data).codec)
+            header = tensor.read_header(data)
+            call.allowance.take(header, len(data))
+            codecs.add(header.codec)
             pictures.append(tensor.lend(data, pixels.wire_to_picture))
         if not pictures:
             raise NoImages(_NO_PICTURE())
@@ -152,7 +156,8 @@ class Visit:
             if picture.rgb.shape[:2] != wanted:
                 height, width = picture.rgb.shape[:2]
                 raise ProtocolError(_OTHER_SIZE(size=f"{width}x{height}", wanted=str(request.size)))
-        return Run(answers, pictures, codecs, time.monotonic() - began, call.warnings)
+        seconds = time.monotonic() - began
+        return Run(answers, pictures, codecs, seconds, call.allowance, call.warnings)
 
     @property
     def base(self) -> Run:

@@ -26,6 +26,9 @@ _ENDLESS = Template(
     "far_larger_message",
     "The server at {address} sends far more at once than was asked for.",
 )
+_FAR_MORE = Template(
+    "far_more_than_asked", "The server at {address} sends far more than was asked for."
+)
 _MISSING = Template(
     "pictures_missing",
     "The server at {address} announced {announced} of pictures and sent {sent}: the others are "
@@ -83,6 +86,10 @@ class Allowance:
         self._samples = _samples(resolved, expected)
         sound_bytes = self._samples * _SOUND_CHANNELS * _VALUE_BYTES
         one = self._picture_pixels * _CHANNELS * _VALUE_BYTES
+        count = 2 * (int(resolved.settings["steps"]) + 1)  # with high resolution fix
+        self._kept_bytes = _LEAST_MESSAGE_BYTES + _on_the_wire(
+            self._pixels * _CHANNELS * _VALUE_BYTES + sound_bytes + count * self._preview_bytes
+        )
         self.message_bytes = _LEAST_MESSAGE_BYTES + _on_the_wire(
             max(one, self._preview_bytes, sound_bytes)
         )
@@ -95,6 +102,16 @@ class Allowance:
         """One more message, not yet read. Raises ProtocolError if it is too large."""
         if size_bytes > self.message_bytes:
             raise ProtocolError(_ENDLESS(address=self._address), remedy=Remedy.SEE_WHO_ANSWERS)
+
+    def keep_message(self, size_bytes: int) -> None:
+        """One more message, which is kept as it came, with all others of the answer.
+
+        Raises ProtocolError if it is too large, or far too much came by now.
+        """
+        self.check_message(size_bytes)
+        self._kept_bytes -= size_bytes
+        if self._kept_bytes < 0 or not self.has_room_for_status():
+            raise ProtocolError(_FAR_MORE(address=self._address), remedy=Remedy.SEE_WHO_ANSWERS)
 
     def check_picture(self, header: TensorHeader) -> None:
         """A picture begins with this. Raises ProtocolError if it is far too large or one too

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..connection import late_grpc as grpc
+from ..errors import DrawThingsError
 from ..request.resolved import GenerationRequest
 from ..wire import protobuf
+from .allowance import Allowance
 from .client import Client
 from .events import Stage
 from .reading import parsed, stage_of
@@ -39,18 +41,21 @@ class Answer:
 class Call:
     """One generation under way: iterate it once for its answers; `cancel` ends it.
 
-    Raises what `Client.prepare` raises at once, and while iterating what a failed call means.
+    Raises what `Client.prepare` raises at once, and while iterating what a failed call means,
+    and ProtocolError for far more than was asked for. Whoever decodes asks `allowance` before.
     """
 
     client: Client
     request: GenerationRequest
     chunked: bool = True
     warnings: tuple[str, ...] = field(init=False, default=())
+    allowance: Allowance = field(init=False)
     began: float = field(init=False, default=0.0)
     _call: Any = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         resolved, self.warnings = self.client.prepare(self.request)
+        self.allowance = Allowance(resolved, self.client.profile.address)
         start = self.client.call_of(resolved, chunked=self.chunked)
         self.began = time.monotonic()
         self._call = start()
@@ -61,9 +66,13 @@ class Call:
     def __iter__(self) -> Iterator[Answer]:
         try:
             for data in self._call:
+                self.allowance.keep_message(len(data))
                 yield _answer(parsed(data, self.client.profile), self.began)
         except grpc.RpcError as error:
             raise self.client.server.link.explain(error) from None
+        except DrawThingsError:
+            self.cancel()  # nobody reads on
+            raise
 
 
 def _answer(message: protobuf.ImageGenerationResponse, began: float) -> Answer:

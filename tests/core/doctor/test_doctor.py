@@ -59,6 +59,13 @@ FAULTS: dict[str, tuple[Fault, set[str]]] = {
     "a lie about sizes": (Fault.of("size", times=1), {"sizes"}),
     "a failure": (Fault.of("status", code="INTERNAL", times=1), {"text_to_image"}),
 }
+ODD = {
+    "no message": Fault.of("garbage", at=2),
+    **{
+        f"{what} without end": Fault.of("endless", at=2, what=what)
+        for what in ("heartbeats", "progress", "previews", "pieces", "pictures")
+    },
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -68,6 +75,16 @@ def test_a_fault_of_the_server_is_found(name: str) -> None:
         verdicts = found(server)
 
     assert expected <= outcomes(verdicts, Outcome.DIFFERS)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_no_run_sends_ends_the_check_and_no_more(name: str) -> None:
+    with Simulator(faults=Script((ODD[name],))) as server:
+        verdicts = found(server)
+
+    assert outcomes(verdicts, Outcome.DIFFERS) == {"text_to_image"}
+    assert verdicts["text_to_image"].figures["error"] == "ProtocolError"
+    assert [*verdicts] == [check.name for check in CHECKS]
 
 
 def test_what_builds_on_a_failed_picture_is_left_out_not_called_wrong() -> None:
