@@ -16,7 +16,6 @@ from ..request import seeds
 from ..request.parts import Control, Lora
 from ..settings.choices import ControlInputType, ControlMode, LoraMode, Sampler, SeedMode
 from ..settings.configuration import DEFAULTS, Configuration, ControlSettings
-from ..settings.fitting import fitted
 from ..settings.table import CONTROL_SETTINGS, UNIT_PX, setting
 from ..text import Template
 from .media import PictureLike, as_picture
@@ -33,7 +32,6 @@ _NAMES = {
     "scheduler": "sampler",
 }
 _LISTS = {"loras", "controls"}
-_RANDOM = (None, seeds.RANDOM)
 
 
 @dataclass(slots=True)
@@ -225,7 +223,10 @@ _DEFAULT_EMBED = 3.5
 
 def _translated(given: str, name: str, value: Any) -> Any:
     if name == "seed":
-        return seeds.chosen(seeds.RANDOM) if value in _RANDOM else _fitted(name, value)
+        seed, note = seeds.given(value)
+        if note is not None:
+            warn(str(note))
+        return seed
     if name == "sampler":
         return Sampler.from_label(value if isinstance(value, str) else int(value))
     if name == "seed_mode":
@@ -236,13 +237,6 @@ def _translated(given: str, name: str, value: Any) -> Any:
     if isinstance(value, float) and row.wire_range is not None and value.is_integer():
         return int(value)
     return value
-
-
-def _fitted(name: str, value: Any) -> Any:
-    made, note = fitted(name, value)
-    if note is not None:
-        warn(str(note))
-    return made
 
 
 def _size(given: str, name: str, value: Any) -> int:

@@ -14,7 +14,6 @@ from ..metadata import generation_data as written
 from ..request import seeds
 from ..settings.choices import Sampler
 from ..settings.configuration import Configuration, checked
-from ..settings.fitting import fitted
 from ..settings.table import SETTINGS, Kind, setting
 from ..text import Template
 from . import output
@@ -34,7 +33,6 @@ _NO_SIZE = Template("no_size", "--size '{size}' must be like 1024x768.")
 _CONFIG_UNREADABLE = Template("config_unreadable", "--config {path} cannot be read: {strerror}.")
 
 
-_RANDOM = (None, seeds.RANDOM)
 _DIRECT = {
     "model": "model",
     "steps": "steps",
@@ -72,10 +70,8 @@ def wished(options: argparse.Namespace) -> Wished:
         for number, name in enumerate(("start_width", "start_height"), 1):
             side = f"The {setting(name).label.lower()} of --size"
             found[name] = checked(setting(name), int(match[number]), side)
-    given = options.seed
-    if given is not None or "seed" not in (*base.settings, *found):
-        seed, note = fitted("seed", given, "--seed") if given not in _RANDOM else (None, None)
-        found["seed"] = seeds.chosen(seeds.RANDOM) if seed is None else seed
+    if options.seed is not None or "seed" not in (*base.settings, *found):
+        found["seed"], note = seeds.given(options.seed, "--seed")
         if note is not None:
             output.note(str(note))
     return Wished(

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import secrets
+from typing import Any
 
-from ..settings.fitting import RANDOM_SEED, SEEDS
+from ..settings.fitting import SEEDS, fitted
+from ..text import Text
 
-RANDOM = RANDOM_SEED
+RANDOM = -1
 
 
 def chosen(seed: int) -> int:
     """The seed itself, or one drawn at random for -1."""
     return secrets.randbelow(SEEDS) if seed == RANDOM else seed
+
+
+def given(seed: Any, called: str = "") -> tuple[int, Text | None]:
+    """The seed of a script or command: drawn for None and -1, else as `fitted` makes it, with its
+    note. Raises SettingsError."""
+    if seed in (None, RANDOM):
+        return chosen(RANDOM), None
+    return fitted("seed", seed, called)
 
 
 def following(seed: int, steps: int) -> int:

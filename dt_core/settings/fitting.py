@@ -15,7 +15,6 @@ from ..text import Template, Text
 from .configuration import checked, shortened
 from .table import INTEGER_RANGES, Kind, setting
 
-RANDOM_SEED = -1
 SEEDS = 2**32
 FLOAT_ERROR = 1e-5  # of sums of single floats near 1
 
