@@ -121,12 +121,12 @@ class _Graph:
     prompt: Mapping[str, Any]
     notes: list[Text] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)  # inputs of the node asked last
-    _known: dict[str, tuple[Sequence[Any], bool]] = field(default_factory=dict)
+    kinds: dict[str, type[io.ComfyNode]] = field(
+        default_factory=lambda: {node.define_schema().node_id: node for node in NODES}
+    )
+    # None for what only a run can tell: asked again at every link, it would take ages.
+    _known: dict[str, tuple[Sequence[Any], bool] | None] = field(default_factory=dict)
     _busy: set[str] = field(default_factory=set)
-
-    @property
-    def kinds(self) -> dict[str, type[io.ComfyNode]]:
-        return {node.define_schema().node_id: node for node in NODES}
 
     def inputs(self, node: Node, schema: io.Schema) -> tuple[dict[str, Any], bool]:
         """The values for the inputs of a node, and whether stand-ins are among them.
@@ -188,7 +188,10 @@ class _Graph:
     def _asked(self, ident: str, kind: str) -> tuple[Sequence[Any], bool]:
         """What a node of ours gives out."""
         if ident in self._known:
-            return self._known[ident]
+            known = self._known[ident]
+            if known is None:
+                raise _Unknown
+            return known
         if ident in self._busy:
             raise RequestError(_CIRCLE())
         self._busy.add(ident)
@@ -202,11 +205,12 @@ class _Graph:
         except reporting.Problem:  # a wrong value, in words
             raise
         except Exception as error:  # a required input is missing, or a stand-in does not fit
+            self._known[ident] = None
             raise _Unknown from error
         finally:
             self._busy.discard(ident)
         self._known[ident] = result, guessed
-        return self._known[ident]
+        return result, guessed
 
 
 def _is_link(value: object) -> bool:

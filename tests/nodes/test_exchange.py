@@ -180,6 +180,23 @@ def test_a_graph_without_a_model_a_circle_and_a_wrong_node_are_told_in_words() -
         copying.exported(circle, "7:3")
 
 
+def test_a_node_that_cannot_be_known_is_asked_once_however_many_links_come_from_it() -> None:
+    """Each link to it would ask all that is before it again: five times as long for each node."""
+    chain: dict[str, Any] = {"100": {"class_type": "DTOutpaint", "inputs": {}}}
+    for number in range(101, 130):
+        before = str(number - 1)
+        sides = dict(zip(("left", "top", "right", "bottom"), (3, 4, 3, 4), strict=True))
+        links = {name: [before, output] for name, output in {"image": 0, **sides}.items()}
+        chain[str(number)] = {"class_type": "DTOutpaint", "inputs": links}
+    answer = copying.exported(graph(image=["129", 0], width=["129", 3]) | chain, "7:3")
+
+    assert "width" not in json.loads(answer["text"])
+    (outpaint, *_, image, width) = answer["notes"]
+    assert outpaint.startswith("DT Outpaint: ")
+    assert image.startswith("DT Sampler: image is known only")
+    assert width.startswith("DT Sampler: width is known only")
+
+
 def test_a_wrong_configuration_on_the_way_is_told_in_words() -> None:
     prompt = graph(options=["8", 0]) | {
         "8": {"class_type": "DTConfig", "inputs": {"configuration": '{"steps": "four"}'}}
