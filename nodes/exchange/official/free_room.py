@@ -81,7 +81,7 @@ class Board:
     def __init__(self) -> None:
         self._taken: _Cells[None] = _Cells()
         self._left, self._bottom = math.inf, -math.inf  # of all
-        self._row: tuple[float, float, float] | None = None  # next x, top and bottom
+        self._row: tuple[float, float] | None = None  # next x, and top
         # How far a look from about there went in vain: what is taken stays taken.
         self._in_vain: dict[tuple[int, ...], int] = {}
 
@@ -182,14 +182,12 @@ class Board:
         """Move a node into the rows below all else."""
         left = self._left if math.isfinite(self._left) else 0.0
         if self._row is None or self._row[0] > left + _ROW_WIDTH:
-            top = max(self._bottom, 0.0) + _TITLE + 2 * _GAP
-            self._row = (left, top, top)
-        x, top, bottom = self._row
+            self._row = (left, max(self._bottom, 0.0) + _TITLE + 2 * _GAP)
+        x, top = self._row
         node["pos"] = [x, top]
         rect = _rect((x, top), _pair(node["size"]))
-        self._row = (rect[2] + _GAP, top, max(bottom, rect[3]))
-        self._taken.add(rect, None)
-        self._bottom = max(self._bottom, rect[3])
+        self._row = (rect[2] + _GAP, top)
+        self._take(rect)
 
 
 def _touched(rect: Rect) -> Iterator[tuple[int, int]]:
