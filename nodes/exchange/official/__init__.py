@@ -1,8 +1,8 @@
 """Workflows of the official Draw Things extension become workflows of ours.
 
 Pure: JSON in, JSON out, no server and no ComfyUI behind it. Facts about the other
-extension's format are in `values`, decisions in `plan` and `sampler`, files in `ui` and
-`api`.
+extension's format are in `their_nodes`, decisions in `translation` and `sampler_settings`,
+files in `saved_graphs` and `api_prompts`.
 """
 
 from __future__ import annotations

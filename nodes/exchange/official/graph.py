@@ -1,4 +1,4 @@
-"""A graph as `plan` sees it: nodes with values and links, however a file writes them."""
+"""A graph as `translation` sees it: nodes with values and links, however a file writes them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Nodes of the official extension in, nodes of ours out; neither knows how a file is written.
 
-A graph is here a set of nodes with values and links; `ui` and `api` read it from files and
-write it back. An official node's id goes to the node of ours that has its output, so what
-hangs on it stays where it is.
+A graph is here a set of nodes with values and links; `saved_graphs` and `api_prompts` read it
+from files and write it back. An official node's id goes to the node of ours that has its
+output, so what hangs on it stays where it is.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Planner:
     def _lora(self, node: Official) -> None:
         rows = official.LORA_ROWS
         used = [row for row in rows if node.values[f"lora{row}"]]
-        linked = {f"{part}{row}" for row in rows for part in ("weight",)} & set(node.links)
+        linked = {f"weight{row}" for row in rows} & set(node.links)
         chunks = [rows[:_CHUNK]]
         if any(row in used or f"weight{row}" in linked for row in rows[_CHUNK:]):
             chunks.append(rows[_CHUNK:])
