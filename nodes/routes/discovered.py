@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dt_core.connection.profile import default_profile
 from ...dt_core.text import Template
 from ..servers import stored as servers
 from .catalogs import clean
@@ -21,8 +20,7 @@ def found(body: Body) -> Any:
     seconds = body.get("seconds", 3)
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= MOST_SECONDS:
         raise Refused(400, _NO_SECONDS(most=MOST_SECONDS))
-    stored = (server.profile for server in servers.current().stored)
-    listed = {address for known in (default_profile(), *stored) for address in known.addresses}
+    listed = {address for known in servers.current().own() for address in known.addresses}
     rows = [(server, server.profile()) for server in discover(float(seconds))]
     return {
         "found": [

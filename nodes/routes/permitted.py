@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ...dt_core.connection.profile import ServerProfile, TlsMode, default_profile
+from ...dt_core.connection.profile import ServerProfile, TlsMode
 from ...dt_core.connection.secret_store import folded
 from ...dt_core.text import Template
 from ..servers import stored as servers
@@ -58,5 +58,4 @@ def _key(profile: ServerProfile) -> ServerProfile:
 
 def allowed() -> set[ServerProfile]:
     """The servers that may be asked without a run."""
-    stored = (server.profile for server in servers.current().stored)
-    return {default_profile(), servers.default_profile(), *stored, *here().clients.profiles()}
+    return {*servers.current().own(), *here().clients.profiles()}

@@ -57,7 +57,7 @@ def remove(body: Body) -> Any:
 
 def _forget_gone(before: Servers, after: Servers) -> None:
     """Nothing is known of, and nothing asked from, a server that left the list."""
-    kept = {profiles.default_profile(), *(row.profile for row in after.stored)}
+    kept = after.own()
     for row in before.stored:
         if row.profile not in kept:
             here().clients.forget(row.profile)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...dt_core.connection import profile as profiles
 from ...dt_core.connection.profile import ServerProfile
 from ...dt_core.errors import Remedy, SettingsError
 from ...dt_core.text import Template
@@ -49,7 +48,7 @@ def checked(profile: ServerProfile) -> ServerProfile:
     if not strangers:
         return profile
     owners = _owners(named)
-    homes = [address for home in owners or _trusted() for address in home.addresses]
+    homes = [address for home in owners or stored.current().own() for address in home.addresses]
     address = [member.address for member in strangers]
     if all(member.address in homes for member in strangers):
         raise SettingsError(
@@ -65,7 +64,7 @@ def checked(profile: ServerProfile) -> ServerProfile:
 def _strangers(profile: ServerProfile) -> Iterator[ServerProfile]:
     """The servers of a profile that its secret may not go to."""
     owners = _owners(profile.secret_name)
-    homes = owners or _trusted()
+    homes = owners or stored.current().own()
     for member in profile.members:
         at_home = any(
             member.address in home.addresses and member.is_as_safe_as(home) for home in homes
@@ -80,7 +79,3 @@ def _owners(name: str) -> list[ServerProfile]:
     source = secrets.source(name) if name.strip() else None
     named = [row.profile for row in stored.current().stored if row.profile.secret_name]
     return [row for row in named if source and secrets.source(row.secret_name) == source]
-
-
-def _trusted() -> list[ServerProfile]:
-    return [*(row.profile for row in stored.current().stored), profiles.default_profile()]

@@ -61,6 +61,13 @@ class Servers:
     def find(self, name: str) -> StoredServer | None:
         return next((server for server in self.stored if server.name == name), None)
 
+    def own(self) -> tuple[ServerProfile, ...]:
+        """The servers that the user named: those of the list, and that of the environment.
+
+        The default one is among them.
+        """
+        return (*(server.profile for server in self.stored), profiles.default_profile())
+
 
 def current() -> Servers:
     """What the file holds. Raises SettingsError if it is damaged."""
