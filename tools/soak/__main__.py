@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -86,16 +85,6 @@ def graphs(servers: Sequence[Simulator]) -> dict[str, dict[str, Any]]:
 def samplers(prompt: dict[str, Any]) -> list[dict[str, Any]]:
     """The inputs of every DT Sampler."""
     return [node["inputs"] for node in prompt.values() if node["class_type"] == "DTSampler"]
-
-
-def ask_anew(comfyui: ComfyUI) -> None:
-    """Let the catalogue of 10,000 entries go that one of the faults may have left."""
-    request = urllib.request.Request(
-        f"{comfyui.address}/drawthingsnodes/refresh",
-        b"{}",
-        {"Content-Type": "application/json", "X-Draw-Things-Nodes": "1"},
-    )
-    comfyui.client().send(request)
 
 
 def script(server: Simulator) -> Script:
@@ -171,9 +160,9 @@ def run(soak: Soak, client: Client, servers: Sequence[Simulator], prompt: dict[s
         soak.problems.append(f"{asked}: not one sentence but {result.error!r}")
 
 
-def be_odd(soak: Soak, client: Client, comfyui: ComfyUI, prompt: dict[str, Any]) -> None:
+def be_odd(soak: Soak, client: Client, prompt: dict[str, Any]) -> None:
     """A request that no page sends after every generation, a graph that none makes now and then."""
-    found = [odd.ask(client, comfyui.address, chance)]
+    found = [odd.ask(client, chance)]
     if chance.random() < ODD_SHARE:
         found.append(odd.queue(client, prompt, chance, RUN_TIMEOUT_S))
     soak.odd += len(found)
@@ -208,7 +197,7 @@ def soaked(count: int, seconds: float) -> Soak:
                 inputs["seed"] = number * ROUNDS  # every picture another one: no cache has it
             try:
                 run(soak, client, servers, prompts[name])
-                be_odd(soak, client, comfyui, prompts[name])
+                be_odd(soak, client, prompts[name])
             except (urllib.error.URLError, ConnectionError, TimeoutError) as error:
                 soak.problems.append(f"ComfyUI went away: {error}\n{comfyui.child.tail()}")
                 break
@@ -219,7 +208,8 @@ def soaked(count: int, seconds: float) -> Soak:
                     before = len(server.requests)
                     server.forget()
                     soak.requests += before - len(server.requests)
-                ask_anew(comfyui)
+                # The catalogue of 10,000 entries goes that one of the faults may have left.
+                odd.post(client, "/refresh", {})
                 time.sleep(QUIET_S)
                 soak.samples.append(sample(comfyui.child.pid, number))
                 print(soak.samples[-1], dict(soak.outcomes), flush=True)

@@ -40,18 +40,23 @@ def value(chance: random.Random, depth: int = 3) -> Any:
     return chance.choice(ODD)
 
 
-def ask(client: Client, address: str, chance: random.Random) -> str:
+def post(client: Client, route: str, body: object, kind: str = "json") -> bytes:
+    """What one of our routes answers. Raises urllib.error.HTTPError for a refusal."""
+    request = urllib.request.Request(
+        f"{client.address}/drawthingsnodes{route}",
+        json.dumps(body).encode(),
+        {"Content-Type": f"application/{kind}", "X-Draw-Things-Nodes": "1"},
+    )
+    return client.send(request)
+
+
+def ask(client: Client, chance: random.Random) -> str:
     """Send one odd request; what is wrong about the answer, "" if nothing is."""
     route = chance.choice(ROUTES)
     body = {key: value(chance) for key in chance.sample(KEYS, 8)}
     kind = "octet-stream" if route in {"/upload", "/import/picture"} else "json"
-    request = urllib.request.Request(
-        f"{address}/drawthingsnodes{route}?name=x",
-        json.dumps(body).encode(),
-        {"Content-Type": f"application/{kind}", "X-Draw-Things-Nodes": "1"},
-    )
     try:
-        answer = client.send(request)
+        answer = post(client, f"{route}?name=x", body, kind)
     except urllib.error.HTTPError as error:
         if error.code >= 500:
             return f"{route} answers {error.code} to {body!r}"
