@@ -4,6 +4,7 @@
 // without a workflow of ComfyUI. All else goes on to ComfyUI as if we were not there.
 import { app } from '../../../scripts/app.js'
 import { call, send } from '../lib/backend.mjs'
+import { copyText } from '../lib/clipboard.mjs'
 import { offerPrompt } from './convert.mjs'
 import { textKeywords } from './png_texts.mjs'
 import { widgetOf } from '../lib/links.mjs'
@@ -174,25 +175,6 @@ async function pasteFromClipboard(node, place) {
 }
 
 /**
- * @param {string} text
- */
-async function write(text) {
-  try {
-    await navigator.clipboard.writeText(text)
-  } catch {
-    // Pages that are not served safely have no clipboard of their own.
-    const area = document.createElement('textarea')
-    area.className = 'dt-offscreen'
-    area.value = text
-    document.body.append(area)
-    area.select()
-    const done = document.execCommand('copy')
-    area.remove()
-    if (!done) throw new Error(t('exchange.no_clipboard'))
-  }
-}
-
-/**
  * The node that the backend knows by its path through subgraphs.
  * @param {Record<string, { class_type: string }>} prompt
  * @param {any} node
@@ -222,7 +204,7 @@ async function copy(chosen) {
     }
     /** @type {{ text: string, note_texts: Text[] }} */
     const answer = await call('/export/configuration', { prompt: output, node: id })
-    await write(answer.text)
+    if (!(await copyText(answer.text))) throw new Error(t('exchange.no_clipboard'))
     const lines = [t('exchange.copied_detail'), ...answer.note_texts.map(said)]
     say(answer.note_texts.length ? 'info' : 'success', t('exchange.copied'), lines)
   } catch (error) {

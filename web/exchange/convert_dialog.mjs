@@ -1,4 +1,5 @@
 // The offer to convert a workflow, and the list of what a conversion changed.
+import { copyText } from '../lib/clipboard.mjs'
 import { said } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
@@ -30,23 +31,6 @@ function button(label, onClick, main = false) {
   made.setAttribute('type', 'button')
   made.addEventListener('click', onClick)
   return made
-}
-
-/** @param {string} text */
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text)
-  } catch {
-    // Pages that are not served safely have no clipboard of their own.
-    const area = document.createElement('textarea')
-    area.className = 'dt-offscreen'
-    area.value = text
-    const place = document.querySelector('dialog.dt-convert') ?? document.body
-    place.append(area)
-    area.select()
-    document.execCommand('copy')
-    area.remove()
-  }
 }
 
 /** Take the offer away, if there is one. */
@@ -116,7 +100,8 @@ export function showChanges(name, nodes, changes) {
   list.append(...changes.map(itemOf))
   const foot = element('div', 'dt-convert-foot')
   const copy = button(t('convert.copy'), () => {
-    void copyText([name, ...changes.map((change) => parts(change).join(''))].join('\n')).then(() => {
+    const text = [name, ...changes.map((change) => parts(change).join(''))].join('\n')
+    void copyText(text, dialog).then(() => {
       copy.textContent = t('convert.copied')
     })
   })
