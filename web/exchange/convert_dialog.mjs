@@ -1,5 +1,6 @@
 // The offer to convert a workflow, and the list of what a conversion changed.
 import { copyText } from '../lib/clipboard.mjs'
+import { make, showDialog } from '../lib/elements.mjs'
 import { said } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
@@ -8,27 +9,14 @@ const OF_NODE = 'change_of_node' // the key of what concerns one node
 /** @typedef {import('../lib/sentences.mjs').Text} Text */
 
 /**
- * @param {string} tag
- * @param {string} className
- * @param {string} [text]
- * @returns {HTMLElement}
- */
-function element(tag, className, text = '') {
-  const made = document.createElement(tag)
-  made.className = className
-  made.textContent = text
-  return made
-}
-
-/**
  * @param {string} label
  * @param {() => void} onClick
  * @param {boolean} [main]
  * @returns {HTMLElement}
  */
 function button(label, onClick, main = false) {
-  const made = element('button', main ? 'dt-convert-button dt-main' : 'dt-convert-button', label)
-  made.setAttribute('type', 'button')
+  const made = make('button', main ? 'dt-convert-button dt-main' : 'dt-convert-button', label)
+  made.type = 'button'
   made.addEventListener('click', onClick)
   return made
 }
@@ -46,20 +34,20 @@ export function closeOffer() {
  */
 export function showOffer(nodes, accept, decline) {
   closeOffer()
-  const offer = element('div', 'dt-convert-offer')
+  const offer = make('div', 'dt-convert-offer')
   offer.setAttribute('role', 'alertdialog')
   const text = nodes === 1 ? t('convert.offer_one') : t('convert.offer', { nodes })
-  const words = element('div', 'dt-convert-words')
+  const words = make('div', 'dt-convert-words')
   words.append(
-    element('div', 'dt-convert-found', text),
-    element('div', 'dt-convert-keeps', t('convert.keeps')),
+    make('div', 'dt-convert-found', text),
+    make('div', 'dt-convert-keeps', t('convert.keeps')),
   )
   const answered = (/** @type {() => void} */ answer) => () => {
     closeOffer()
     answer()
   }
   offer.append(
-    element('i', 'pi pi-arrow-right-arrow-left'),
+    make('i', 'pi pi-arrow-right-arrow-left'),
     words,
     button(t('convert.accept'), answered(accept), true),
     button(t('convert.decline'), answered(decline)),
@@ -83,8 +71,8 @@ function parts(change) {
  */
 function itemOf(change) {
   const [node, text] = parts(change)
-  const item = element('li', '')
-  item.append(element('span', 'dt-convert-node', node), text)
+  const item = make('li', '')
+  item.append(make('span', 'dt-convert-node', node), text)
   return item
 }
 
@@ -95,10 +83,10 @@ function itemOf(change) {
  */
 export function showChanges(name, nodes, changes) {
   document.querySelector('dialog.dt-convert')?.remove()
-  const dialog = /** @type {HTMLDialogElement} */ (element('dialog', 'dt-convert'))
-  const list = element('ul', 'dt-convert-list')
+  const dialog = make('dialog', 'dt-dialog dt-convert')
+  const list = make('ul', 'dt-convert-list')
   list.append(...changes.map(itemOf))
-  const foot = element('div', 'dt-convert-foot')
+  const foot = make('div', 'dt-dialog-foot dt-convert-foot')
   const copy = button(t('convert.copy'), () => {
     const text = [name, ...changes.map((change) => parts(change).join(''))].join('\n')
     void copyText(text, dialog).then(() => {
@@ -110,13 +98,10 @@ export function showChanges(name, nodes, changes) {
     button(t('convert.close'), () => dialog.close(), true),
   )
   dialog.append(
-    element('h2', 'dt-convert-title', t('convert.done', { name })),
-    element('p', 'dt-convert-detail', t('convert.done_detail', { nodes })),
+    make('h2', 'dt-dialog-title', t('convert.done', { name })),
+    make('p', 'dt-convert-detail', t('convert.done_detail', { nodes })),
     list,
     foot,
   )
-  dialog.addEventListener('keydown', (event) => event.stopPropagation())
-  dialog.addEventListener('close', () => dialog.remove())
-  document.body.append(dialog)
-  dialog.showModal()
+  showDialog(dialog)
 }

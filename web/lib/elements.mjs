@@ -28,3 +28,14 @@ export function button(label, icon, onClick) {
   element.addEventListener('click', onClick)
   return element
 }
+
+/**
+ * Show a dialog until it is closed, and let nothing else be used meanwhile.
+ * @param {HTMLDialogElement} dialog
+ */
+export function showDialog(dialog) {
+  dialog.addEventListener('keydown', (event) => event.stopPropagation()) // the canvas has its own
+  dialog.addEventListener('close', () => dialog.remove())
+  document.body.append(dialog)
+  dialog.showModal()
+}

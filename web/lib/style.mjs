@@ -1,6 +1,6 @@
 // Brings our style sheets into the page.
 
-const SHEETS = ['nodes', 'browser', 'sidebar', 'check', 'convert']
+const SHEETS = ['nodes', 'dialog', 'browser', 'sidebar', 'check', 'convert']
 
 /** Link the style sheets, once. */
 export function addStyles() {

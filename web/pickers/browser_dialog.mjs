@@ -1,7 +1,7 @@
 // The dialog that lists what a server has: grouped by family, with a search, by mouse or keys.
 import { catalogOf, onCatalog } from '../lib/catalogs.mjs'
 import { choicesOf, chosenIn, listInputs, mayBeNone, NONE } from '../lib/choices.mjs'
-import { make } from '../lib/elements.mjs'
+import { make, showDialog } from '../lib/elements.mjs'
 import { FileList, matches, rowWords } from '../lib/file_list.mjs'
 import { serverRef, widgetOf } from '../lib/graph.mjs'
 import { asOneStep, setValues } from '../lib/recipe.mjs'
@@ -53,8 +53,7 @@ export function openBrowser(node, input = firstInput(node)) {
   search.placeholder = t('browser.search')
   const list = new FileList('dt-browser-list', search, { fill, take })
   const foot = make('div', 'dt-browser-foot')
-  const dialog = make('dialog', 'dt-browser', head, tabs, search, list.scroller, foot)
-  document.body.append(dialog)
+  const dialog = make('dialog', 'dt-dialog dt-browser', head, tabs, search, list.scroller, foot)
 
   function renew() {
     const { choices, catalog, model } = choicesOf(node, input)
@@ -111,16 +110,12 @@ export function openBrowser(node, input = firstInput(node)) {
     dialog.close()
   }
 
-  dialog.addEventListener('keydown', (event) => {
-    event.stopPropagation() // the canvas has its own keys
-    list.onKey(event)
-  })
+  dialog.addEventListener('keydown', (event) => list.onKey(event))
   dialog.addEventListener('pointerdown', (event) => {
     if (event.target === dialog) dialog.close()
   })
   dialog.addEventListener('close', () => {
     listsChanged = null
-    dialog.remove()
   })
   close.addEventListener('click', () => dialog.close())
   search.addEventListener('input', () => {
@@ -128,7 +123,7 @@ export function openBrowser(node, input = firstInput(node)) {
     renew()
   })
 
-  dialog.showModal()
+  showDialog(dialog)
   drawTabs()
   renew()
   search.focus()

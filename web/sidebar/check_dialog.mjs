@@ -1,7 +1,7 @@
 // The check of a server: asks first, shows each row as it comes, and offers the report.
 import { api } from '../../../scripts/api.js'
 import { call } from '../lib/backend.mjs'
-import { button, make } from '../lib/elements.mjs'
+import { button, make, showDialog } from '../lib/elements.mjs'
 import { said, sentenceOf } from '../lib/sentences.mjs'
 import { t } from '../lib/text.mjs'
 
@@ -29,12 +29,12 @@ const LOOKS = {
  * @param {string} name for people
  */
 export function checkServer(server, name) {
-  const dialog = make('dialog', 'dt-check')
+  const dialog = make('dialog', 'dt-dialog dt-check')
   dialog.tabIndex = -1
   const state = make('p', 'dt-check-state', t('check.asking'))
   state.setAttribute('role', 'status')
   const rows = make('ul', 'dt-check-rows')
-  const foot = make('div', 'dt-check-foot')
+  const foot = make('div', 'dt-dialog-foot dt-check-foot')
   const leaving = new AbortController()
   const { signal } = leaving
 
@@ -106,20 +106,15 @@ export function checkServer(server, name) {
 
   offer(closing('check.cancel'))
   dialog.append(
-    make('h2', 'dt-check-title', t('check.open')),
+    make('h2', 'dt-dialog-title', t('check.open')),
     make('p', 'dt-check-means', `${name} · ${t('check.means')}`),
     field,
     state,
     rows,
     foot,
   )
-  dialog.addEventListener('keydown', (event) => event.stopPropagation())
-  dialog.addEventListener('close', () => {
-    leaving.abort()
-    dialog.remove()
-  })
-  document.body.append(dialog)
-  dialog.showModal()
+  dialog.addEventListener('close', () => leaving.abort())
+  showDialog(dialog)
   void ask()
 }
 
