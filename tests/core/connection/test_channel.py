@@ -34,6 +34,7 @@ from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.request.resolved import GenerationRequest
 from drawthings.dt_core.settings.configuration import Configuration
 from drawthings.dt_core.simulator import Simulator
+from recording import known_names
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
 
@@ -263,22 +264,12 @@ def test_an_unknown_machine_is_told_as_such() -> None:
         Client(ServerProfile("nowhere.invalid")).echo()
 
 
-def names(monkeypatch: pytest.MonkeyPatch, places: dict[str, list[str]]) -> None:
-    """Let the system's resolver know these names, as it would those of the local network."""
-    ask = socket.getaddrinfo
-
-    def resolve(host: str, *rest: Any, **more: Any) -> list[Any]:
-        return [row for place in places.get(host, [host]) for row in ask(place, *rest, **more)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
-
-
 @pytest.mark.parametrize("mode", [TlsMode.PLAIN, TlsMode.AUTOMATIC])
 def test_a_name_that_the_system_alone_can_find_is_enough(
     mode: TlsMode, monkeypatch: pytest.MonkeyPatch, known: KnownServers
 ) -> None:
     """gRPC's own resolver knows no names of the local network, such as my-mac.local."""
-    names(monkeypatch, {"studio.local": ["127.0.0.1"]})
+    known_names(monkeypatch, {"studio.local": ["127.0.0.1"]})
     with serving(ScriptedServer()) as server:
         profile = ServerProfile(f"studio.local:{server.port}", mode)
         assert greeting(profile, known=known) == ("HELLO TEST", "plain text")
@@ -287,7 +278,7 @@ def test_a_name_that_the_system_alone_can_find_is_enough(
 def test_an_authority_vouches_for_the_name_that_was_asked_for(
     monkeypatch: pytest.MonkeyPatch, known: KnownServers, tmp_path: Path
 ) -> None:
-    names(monkeypatch, {"studio.local": ["127.0.0.1"], "other.local": ["127.0.0.1"]})
+    known_names(monkeypatch, {"studio.local": ["127.0.0.1"], "other.local": ["127.0.0.1"]})
     own = make_certificate(dns=("studio.local",))
     (tmp_path / "own.pem").write_bytes(own.pem)
 
@@ -308,7 +299,7 @@ def test_an_authority_vouches_for_the_name_that_was_asked_for(
 def test_of_several_addresses_the_first_that_answers_counts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names(monkeypatch, {"studio.local": ["::1", "127.0.0.9", "127.0.0.1"]})
+    known_names(monkeypatch, {"studio.local": ["::1", "127.0.0.9", "127.0.0.1"]})
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with Simulator(port=port):
@@ -321,7 +312,7 @@ def test_a_server_that_moved_to_another_address_is_found_by_its_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     places = {"studio.local": ["127.0.0.1"]}
-    names(monkeypatch, places)
+    known_names(monkeypatch, places)
     with Simulator() as before:
         port = before.port
         client = Client(ServerProfile(f"studio.local:{port}"))

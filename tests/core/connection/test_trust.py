@@ -26,6 +26,7 @@ from drawthings.dt_core.generation.client import Client
 from drawthings.dt_core.generation.spread import spread
 from drawthings.dt_core.wire import protobuf
 from processes import together
+from recording import known_names
 from scripted import Certificate, ScriptedServer, make_certificate, serving
 
 TLS_PATIENCE_S = 20
@@ -34,16 +35,6 @@ TLS_PATIENCE_S = 20
 @pytest.fixture
 def known(tmp_path: Path) -> KnownServers:
     return KnownServers(tmp_path / "known" / "servers.json")
-
-
-def names(monkeypatch: pytest.MonkeyPatch, places: dict[str, list[str]]) -> None:
-    """Let the system's resolver know these names, as it would those of the local network."""
-    ask = socket.getaddrinfo
-
-    def resolve(host: str, *rest: Any, **more: Any) -> list[Any]:
-        return [row for place in places.get(host, [host]) for row in ask(place, *rest, **more)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
 @contextmanager
@@ -116,7 +107,7 @@ def test_an_address_beside_the_known_one_is_no_first_meeting(
     real, fake = make_certificate(), make_certificate()
     with serving(ScriptedServer(), real, host="127.0.0.1") as server:
         profile = ServerProfile(f"studio.local:{server.port}")
-        names(monkeypatch, {"studio.local": ["127.0.0.1"]})
+        known_names(monkeypatch, {"studio.local": ["127.0.0.1"]})
         client = Client(profile, secret="hush", known=known)
         client.echo()
         assert known.all() == {f"studio.local:{server.port}": real.fingerprint}
@@ -125,7 +116,7 @@ def test_an_address_beside_the_known_one_is_no_first_meeting(
                 client.at("127.0.0.2").echo()
             assert caught.value.expected == real.fingerprint
             assert impostor.greeted == 0
-            names(monkeypatch, {"studio.local": ["127.0.0.1", "127.0.0.2"]})
+            known_names(monkeypatch, {"studio.local": ["127.0.0.1", "127.0.0.2"]})
             assert spread([client]) == [client]
             assert impostor.greeted == 0
             assert "is not the remembered one" in caplog.text
@@ -152,7 +143,7 @@ def test_two_addresses_that_are_met_at_once_are_not_both_the_first(
         serving(ScriptedServer(echo=slow), one, host="127.0.0.1") as first,
         serving(ScriptedServer(), two, port=first.port, host="127.0.0.2") as second,
     ):
-        names(monkeypatch, {"studio.local": ["127.0.0.1", "127.0.0.2"]})
+        known_names(monkeypatch, {"studio.local": ["127.0.0.1", "127.0.0.2"]})
         client = Client(ServerProfile(f"studio.local:{first.port}"), known=known)
         asking = threading.Thread(target=client.at("127.0.0.1").echo)
         asking.start()
