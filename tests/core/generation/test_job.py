@@ -274,13 +274,14 @@ def test_one_async_client_serves_one_event_loop_after_another() -> None:
         assert asyncio.run(run()) == [Started, ImageReceived]
 
 
-def test_leaving_the_async_loop_cancels_the_call() -> None:
-    def wait(context: grpc.ServicerContext) -> None:
-        over = threading.Event()
-        context.add_callback(over.set)
-        over.wait(20)
+def until_it_is_over(context: grpc.ServicerContext) -> None:
+    over = threading.Event()
+    context.add_callback(over.set)
+    over.wait(20)
 
-    with answering(Response(generatedImages=[picture()]), then=wait) as (server, _):
+
+def test_leaving_the_async_loop_cancels_the_call() -> None:
+    with answering(Response(generatedImages=[picture()]), then=until_it_is_over) as (server, _):
         client = AsyncClient(ServerProfile(server.address, TlsMode.PLAIN))
 
         async def run() -> None:
@@ -295,12 +296,7 @@ def test_leaving_the_async_loop_cancels_the_call() -> None:
 
 
 def test_a_cancelled_task_cancels_the_call() -> None:
-    def wait(context: grpc.ServicerContext) -> None:
-        over = threading.Event()
-        context.add_callback(over.set)
-        over.wait(20)
-
-    with answering(Response(generatedImages=[picture()]), then=wait) as (server, _):
+    with answering(Response(generatedImages=[picture()]), then=until_it_is_over) as (server, _):
         client = AsyncClient(ServerProfile(server.address, TlsMode.PLAIN))
 
         async def run() -> None:
