@@ -26,6 +26,10 @@ LORA = "z_image_detail_lora_f16.ckpt"  # its description recommends 0.6
 ROW: dict[str, Any] = {"weight": 1.0, "mode": "All", "on": True}
 MAP: dict[str, Any] = {"input_type": "Unspecified", "weight": 1.0, "start": 0.0, "end": 1.0}
 MAP["control_mode"] = "Balanced"
+SAMPLER: dict[str, Any] = {
+    "seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing", "width": 128, "height": 64,
+    "strength": 1.0, "batch_size": 1, "shift": 0.0,
+}  # fmt: skip
 
 
 def value(output: Any) -> Any:
@@ -40,16 +44,8 @@ class Sampling(DTSampler):
 
 
 def sample(profile: ServerProfile, model: str = MODEL, **inputs: Any) -> Any:
-    widgets: dict[str, Any] = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
-    sizes: dict[str, Any] = {
-        "width": 128,
-        "height": 64,
-        "strength": 1.0,
-        "batch_size": 1,
-        "shift": 0.0,
-    }
-    given = {**widgets, **sizes, **inputs}
-    return asyncio.run(Sampling.execute(model=ModelChoice(profile, model), **given))
+    given = {"model": ModelChoice(profile, model), **SAMPLER, **inputs}
+    return asyncio.run(Sampling.execute(**given))
 
 
 def pictures(*values: float, height: int = 64, width: int = 128) -> torch.Tensor:
@@ -189,16 +185,8 @@ def test_a_value_of_another_pack_with_our_socket_type_is_one_sentence(
     profile: ServerProfile, socket: str, given: Any, node: str
 ) -> None:
     inputs: dict[str, Any] = {"model": ModelChoice(profile, MODEL), "positive": "x", socket: given}
-    widgets: dict[str, Any] = {"seed": 1, "steps": 3, "guidance": 1.0, "sampler": "UniPC Trailing"}
-    sizes: dict[str, Any] = {
-        "width": 128,
-        "height": 64,
-        "strength": 1.0,
-        "batch_size": 1,
-        "shift": 0.0,
-    }
     with pytest.raises(reporting.Problem, match=f"comes from another pack: connect {node}"):
-        asyncio.run(Sampling.execute(**inputs, **widgets, **sizes))
+        asyncio.run(Sampling.execute(**SAMPLER, **inputs))
 
 
 def test_every_picture_of_a_batch_is_a_reference() -> None:
