@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import struct
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from drawthings.dt_core.connection import discovery
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.dt_core.simulator import Simulator
 from drawthings.nodes.host import compat
-from drawthings.nodes.routes import MODULES, PREFIX
+from drawthings.nodes.routes import MODULES
 from drawthings.nodes.routes.guard import HEADER
 from drawthings.nodes.servers import kept, owner
 from drawthings.nodes.servers.owner import here
+from pages import asked
 
 SECRET = "correct horse battery staple"
 
@@ -40,25 +37,6 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
-def asked(path: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    """Status and JSON of one POST, with our header unless other ones are given."""
-
-    async def ask() -> tuple[int, Any]:
-        app = web.Application()
-        for module in MODULES:
-            for route, handler in module.ROUTES.items():
-                app.router.add_post(PREFIX + route, handler)
-        async with TestClient(TestServer(app)) as client:
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            given = {HEADER: "1", "Content-Type": "application/json"}
-            answer = await client.post(
-                PREFIX + path, data=BytesIO(content), headers=given if headers is None else headers
-            )
-            return answer.status, await answer.json()
-
-    return asyncio.run(ask())
-
-
 def stored(simulator: Simulator, secret: str | None = SECRET) -> Any:
     status, answer = asked(
         "/servers/save",
@@ -73,7 +51,7 @@ ALL_ROUTES = sorted(route for module in MODULES for route in module.ROUTES)
 
 @pytest.mark.parametrize("route", ALL_ROUTES)
 def test_a_page_without_our_header_gets_nothing(route: str) -> None:
-    status, answer = asked(route, {}, {"Content-Type": "application/json"})
+    status, answer = asked(route, {}, {HEADER: None})
     assert status == 403
     assert HEADER in answer["error"]
     assert answer["error_text"] == {
@@ -94,7 +72,7 @@ def test_a_page_without_our_header_gets_nothing(route: str) -> None:
 def test_what_is_no_json_object_is_refused_in_words(
     body: bytes, content_type: str, status: int
 ) -> None:
-    given, answer = asked("/servers", body, {HEADER: "1", "Content-Type": content_type})
+    given, answer = asked("/servers", body, {"Content-Type": content_type})
     assert given == status
     assert answer["error"].endswith(".")
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from drawthings.dt_core.connection.profile import ADDRESS_VARIABLE
 from drawthings.dt_core.simulator import Simulator, receiving
 from drawthings.nodes.host import compat
@@ -22,12 +20,11 @@ from drawthings.nodes.routes.guard import HEADER
 from drawthings.nodes.servers import stored
 from drawthings.nodes.servers.lists import KnownLists
 from drawthings.nodes.servers.owner import here
+from pages import FILE, on_page, post
 
 SECRET = "correct horse battery staple"
 NAME = "my_style_lora_f16.ckpt"
 CONTENT = bytes(range(256)) * 12_000  # three chunks, less than one write
-STREAM = {HEADER: "1", "Content-Type": "application/octet-stream"}
-Page = Callable[[Any], Awaitable[Any]]
 
 
 @pytest.fixture
@@ -55,19 +52,6 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return sent
 
 
-def on_page(visit: Page) -> Any:
-    """What `visit` makes of a client of the routes."""
-
-    async def run() -> Any:
-        app = web.Application()  # its own limit for bodies is 1 MiB
-        for route, handler in uploads.ROUTES.items():
-            app.router.add_post(PREFIX + route, handler)
-        async with TestClient(TestServer(app)) as client:
-            return await visit(client)
-
-    return asyncio.run(run())
-
-
 async def send(
     client: Any,
     content: Any = CONTENT,
@@ -77,13 +61,14 @@ async def send(
 ) -> tuple[int, Any]:
     given = urlencode({"name": NAME, "id": "u1", "server": json.dumps(server), **query})
     data = BytesIO(content) if isinstance(content, bytes) else content
-    answer = await client.post(f"{PREFIX}/upload?{given}", data=data, headers=headers or STREAM)
+    answer = await client.post(f"{PREFIX}/upload?{given}", data=data, headers=headers or FILE)
     return answer.status, await answer.json()
 
 
-async def ask(client: Any, route: str, body: Any) -> tuple[int, Any]:
-    answer = await client.post(PREFIX + route, json=body, headers={HEADER: "1"})
-    return answer.status, await answer.json()
+async def reached(events: list[dict[str, Any]], phase: str, *ids: str) -> None:
+    """Wait until each of these uploads has come to a phase."""
+    while not {event["id"] for event in events if event["phase"] == phase} >= {*ids}:
+        await asyncio.sleep(0.01)
 
 
 def uploaded(**changes: Any) -> tuple[int, Any]:
@@ -124,7 +109,7 @@ def test_overwriting_has_to_be_asked_for(folder: Path) -> None:
         first = await send(client)
         second = await send(client, b"other")
         third = await send(client, b"other", overwrite="1")
-        there = await ask(
+        there = await post(
             client, "/files/exist", {"server": {"saved": "studio"}, "files": [NAME, "no.ckpt"]}
         )
         return [first, second, third, there]
@@ -157,11 +142,10 @@ def test_an_upload_is_cancelled_while_it_comes_in(
             yield CONTENT
 
         sending = asyncio.create_task(send(client, slow()))
-        while not any(event["phase"] == "receiving" for event in events):
-            await asyncio.sleep(0.01)
-        cancelled = await ask(client, "/upload/cancel", {"id": "u1"})
+        await reached(events, "receiving", "u1")
+        cancelled = await post(client, "/upload/cancel", {"id": "u1"})
         go_on.set()
-        return cancelled, await sending, await ask(client, "/upload/cancel", {"id": "u1"})
+        return cancelled, await sending, await post(client, "/upload/cancel", {"id": "u1"})
 
     cancelled, outcome, again = on_page(visit)
     assert cancelled == (200, {"cancelled": True})
@@ -187,9 +171,8 @@ def test_an_upload_is_cancelled_while_it_goes_out(
 
     async def visit(client: Any) -> Any:
         sending = asyncio.create_task(send(client))
-        while not any(event["phase"] == "sending" for event in events):
-            await asyncio.sleep(0.01)
-        await ask(client, "/upload/cancel", {"id": "u1"})
+        await reached(events, "sending", "u1")
+        await post(client, "/upload/cancel", {"id": "u1"})
         return await sending
 
     status, answer = on_page(visit)
@@ -212,7 +195,7 @@ def test_only_known_servers_get_files(server: Simulator) -> None:
     status, answer = uploaded(server=stranger)
     assert (status, answer["code"]) == (403, "UnknownServer")
     asked = {"server": stranger, "files": [NAME]}
-    status, answer = on_page(lambda client: ask(client, "/files/exist", asked))
+    status, answer = on_page(lambda client: post(client, "/files/exist", asked))
     assert (status, answer["code"]) == (403, "UnknownServer")
     assert NAME not in server.files()
 
@@ -253,7 +236,7 @@ def test_a_wrong_secret_is_told_without_it(folder: Path, server: Simulator) -> N
 @pytest.mark.parametrize("files", [None, "a.ckpt", [1], ["x"] * 1001])
 def test_a_list_of_files_is_checked(files: Any) -> None:
     body = {"server": {"saved": "studio"}, "files": files}
-    status, answer = on_page(lambda client: ask(client, "/files/exist", body))
+    status, answer = on_page(lambda client: post(client, "/files/exist", body))
     assert status in (400, 413)
     assert answer["error"].startswith(("'files'", "At most"))
 
@@ -270,8 +253,7 @@ def test_of_two_uploads_of_one_name_the_second_is_refused_even_if_it_may_overwri
             await go_on.wait()
 
         first = asyncio.create_task(send(client, slow()))
-        while not any(event["phase"] == "receiving" for event in events):
-            await asyncio.sleep(0.01)
+        await reached(events, "receiving", "u1")
         refused = await send(client, b"other", name=second, id="u2", overwrite="1")
         other = await send(client, b"another", name="other.ckpt", id="u3")
         go_on.set()
@@ -299,12 +281,11 @@ def test_a_cancelled_upload_frees_its_place_at_once_though_its_browser_sends_not
             asyncio.create_task(send(client, stuck(), name=f"{place}.ckpt", id=place))
             for place in ("a", "b")
         ]
-        while {e["id"] for e in events if e["phase"] == "receiving"} != {"a", "b"}:
-            await asyncio.sleep(0.01)
+        await reached(events, "receiving", "a", "b")
         full = await send(client, id="c")
-        await ask(client, "/upload/cancel", {"id": "a"})
+        await post(client, "/upload/cancel", {"id": "a"})
         free = await send(client, id="a")  # even of that very id
-        await ask(client, "/upload/cancel", {"id": "b"})
+        await post(client, "/upload/cancel", {"id": "b"})
         ends = [await asyncio.wait_for(one, 20) for one in stuck_ones]
         return full, free, ends
 
