@@ -247,7 +247,8 @@ def test_why_a_run_failed_and_what_a_route_refuses_is_told_in_the_users_language
         canvas.choose("DTModelLoader", "model", "svd_i2v_1.0_f16.ckpt")  # wants an image
         canvas.page.evaluate("() => void app.extensionManager.command.execute('Comfy.QueuePrompt')")
         note = canvas.page.locator(".dt-note.dt-failed")
-        expect(note).to_contain_text("画像をつないで" if japanese else "请连接图像", timeout=15_000)
+        wanted = "画像を与えて" if japanese else "请给它图像"
+        expect(note).to_contain_text(wanted, timeout=15_000)
         refused = canvas.page.evaluate(
             """async path => {
                 const { call } = await import(path)
