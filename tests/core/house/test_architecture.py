@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -203,3 +204,12 @@ def test_modules_have_names_of_their_own() -> None:
     }
 
     assert {name for name, found in places.items() if len(found) > 1} <= same_thing.keys()
+
+
+def test_files_of_tests_that_run_together_have_names_of_their_own() -> None:
+    """pytest imports them by these; those of the nodes run by themselves, in ComfyUI's Python."""
+    files = [path for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    nodes = {path for path in files if path.is_relative_to(ROOT / "tests" / "nodes")}
+    for together in (nodes, set(files) - nodes):
+        names = Counter(path.name for path in together if path.stem != "__init__")
+        assert [name for name, count in names.items() if count > 1] == []
