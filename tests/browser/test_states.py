@@ -19,7 +19,7 @@ STOPS_MS = 20_000  # until a connection that nobody takes is given up
 EXPECTED = {
     "good": ("connected · good", GOOD, "", "84 models, 48 LoRAs, 39 ControlNets"),
     "wrong": ("wrong shared secret", BAD, "Enter the server's shared secret again", "is wrong"),
-    "without": ("wrong shared secret", BAD, "Enter the server's shared secret", "is missing"),
+    "without": ("wrong shared secret", BAD, "Enter the server's shared secret", "none is given"),
     "plain": ("TLS does not match", BAD, 'Choose "automatic" as TLS mode', "does not speak TLS"),
     "encrypted": ("TLS does not match", BAD, 'Choose "automatic" as TLS mode', "speaks TLS, and"),
     "closed": (
